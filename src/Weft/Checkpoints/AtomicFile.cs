@@ -1,0 +1,66 @@
+using System.Runtime.InteropServices;
+
+namespace Weft.Checkpoints;
+
+/// <summary>Writing a file so that at any moment its name stands for the whole old content or the whole new one.</summary>
+public static partial class AtomicFile
+{
+    /// <summary>Writes into a temporary file of the same folder, flushes it to the disk and gives it its name; what goes wrong removes it.</summary>
+    /// <param name="path">The file; its folder must exist.</param>
+    /// <param name="content">Writes the content. What it throws is passed on.</param>
+    /// <exception cref="IOException">The folder is missing or not writable, or the disk is full. The file that was there is unchanged.</exception>
+    public static void Write(string path, Action<Stream> content)
+    {
+        var full = Path.GetFullPath(path);
+        var folder = Path.GetDirectoryName(full) ?? throw new IOException($"{path} could not be written: it is not a name of a file.");
+        var temporary = Path.Combine(folder, $".{Guid.NewGuid():N}.tmp");
+        try
+        {
+            using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16))
+            {
+                content(stream);
+                stream.Flush(flushToDisk: true);
+            }
+            File.Move(temporary, full, overwrite: true);
+            FlushFolder(folder);
+        }
+        catch (Exception e)
+        {
+            Remove(temporary);
+            if (e is UnauthorizedAccessException or DirectoryNotFoundException || e.GetType() == typeof(IOException))
+                throw new IOException($"{path} could not be written: {e.Message.TrimEnd('.')}. What was there before is unchanged. Free some space, or name a folder that exists and can be written to.", e);
+            throw;
+        }
+    }
+
+    private static void Remove(string temporary)
+    {
+        try
+        {
+            File.Delete(temporary);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // the reason why the content could not be written is the one worth telling
+        }
+    }
+
+    // a rename lasts through a power cut only once the folder itself is on the disk; .NET opens no folders
+    private static void FlushFolder(string folder)
+    {
+        if (OperatingSystem.IsWindows()) return;
+        var descriptor = open(folder, 0);
+        if (descriptor < 0) return;
+        _ = fsync(descriptor);
+        _ = close(descriptor);
+    }
+
+    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int open(string path, int flags);
+
+    [LibraryImport("libc")]
+    private static partial int fsync(int descriptor);
+
+    [LibraryImport("libc")]
+    private static partial int close(int descriptor);
+}
