@@ -101,7 +101,8 @@ internal static unsafe class GgufQuants
     private static Vector128<byte> FifthBits(byte* bits)
     {
         var mask = Vector128.Create(0x8040201008040201UL).AsByte();
-        var spread = Vector128.Create(Vector64.Create(bits[0]), Vector64.Create(bits[1]));
+        var both = Vector128.Create(Unsafe.ReadUnaligned<ushort>(bits)).AsByte();
+        var spread = Vector128.Shuffle(both, Vector128.Create(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, (byte)1));
         return Vector128.Equals(spread & mask, mask) & Vector128.Create((byte)16);
     }
 }
