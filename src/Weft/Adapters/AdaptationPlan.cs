@@ -1,0 +1,123 @@
+using System.Text.RegularExpressions;
+
+namespace Weft.Adapters;
+
+/// <summary>What a config selects in a model, and what is wrong with it, before anything is put into the model.</summary>
+public sealed class AdaptationPlan
+{
+    private readonly IReadOnlyList<Site> selected;
+    private readonly SiteSelection selection;
+
+    private readonly bool isSaved;
+
+    private AdaptationPlan(PeftConfig config, BaseModel model, bool isSaved)
+    {
+        (Model, this.isSaved, selection) = (model, isSaved, new SiteSelection(config, model));
+        selected = selection.Selected;
+        Config = isSaved ? config : config.ResolvedFor(selected);
+        var problems = new List<string>(config.Problems());
+        if (!isSaved) problems.AddRange(selection.Problems());
+        Problems = problems;
+    }
+
+    /// <summary>The config.</summary>
+    public PeftConfig Config { get; }
+
+    /// <summary>The model.</summary>
+    public BaseModel Model { get; }
+
+    /// <summary>Everything that does not match or cannot be; empty when the plan stands.</summary>
+    public IReadOnlyList<string> Problems { get; private set; }
+
+    /// <summary>The selected sites, in the model's order.</summary>
+    public IReadOnlyList<Site> Sites => selected;
+
+    /// <summary>A config seen over a model.</summary>
+    /// <param name="config">The config.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="isSaved">Whether it belongs to a saved adapter, for which the reference library's rules and the file's tensors decide.</param>
+    public static AdaptationPlan For(PeftConfig config, BaseModel model, bool isSaved)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(model);
+        return new AdaptationPlan(config, model, isSaved);
+    }
+
+    /// <summary>Builds the adapters without putting them into the model.</summary>
+    /// <param name="name">What the set is called.</param>
+    /// <param name="nameOnDisk">Name of a site in the file it is read from; null takes the name it was targeted in.</param>
+    /// <exception cref="ArgumentException">The plan has problems; the message lists all of them and the model is untouched.</exception>
+    public AdapterSet Build(string name = "default", Func<Site, string>? nameOnDisk = null)
+    {
+        if (Problems.Count > 0) throw Refusal();
+        if (Built is { Name: var known } && known == name && nameOnDisk is null) return Built;
+        var construction = new Construction(isSaved);
+        var problems = new List<string>();
+        var places = new List<Place>();
+        foreach (var site in selected)
+        {
+            try
+            {
+                if (Config.Create(site, construction) is { } adapter) places.Add(new Place(site, adapter, nameOnDisk?.Invoke(site) ?? TargetedName(site)));
+            }
+            catch (Exception e) when (e is ArgumentException or NotSupportedException)
+            {
+                problems.Add($"{site.Name}: {e.Message}");
+            }
+        }
+        if (problems.Count > 0)
+        {
+            Problems = problems;
+            throw Refusal();
+        }
+        return Built = new AdapterSet(name, Config, Model, places, Trained(places));
+    }
+
+    /// <summary>The plan as a table: one row per module pattern, what was selected first, then what stays as it is.</summary>
+    public IReadOnlyList<PlanRow> Rows()
+    {
+        var set = Problems.Count == 0 ? Build(Built?.Name ?? "default") : null;
+        var counted = new HashSet<nint>();
+        var numbers = set?.Places.ToDictionary(p => p.Site, p => p.Adapter.parameters().Where(q => counted.Add(q.Handle)).Sum(q => q.numel())) ?? [];
+        var saved = set?.TrainedTensors.ToLookup(t => t.Tensor.Module, t => t.Value.numel());
+        var rows = Model.Sites.GroupBy(s => Pattern(s.Name)).Select(g => new PlanRow(
+            g.Key, g.Count(), g.Count(selected.Contains), g.First().Host.InFeatures, g.First().Host.OutFeatures,
+            g.Sum(s => numbers.GetValueOrDefault(s)) + g.Sum(s => saved?[s.Name].Sum() ?? 0), saved is not null && g.Any(s => saved[s.Name].Any())));
+        return [.. rows.OrderBy(r => r.Trainable == 0 && r.Selected == 0)];
+    }
+
+    /// <summary>The estimates that go with the table.</summary>
+    /// <param name="batchTokens">Tokens of a batch, padding included.</param>
+    /// <exception cref="ArgumentException">The plan has problems.</exception>
+    public PlanEstimate Estimate(long batchTokens) => PlanEstimate.Of(Build(Built?.Name ?? "default"), batchTokens);
+
+    /// <summary>The exception that lists every problem.</summary>
+    public ArgumentException Refusal() =>
+        new($"This {Config.PeftType} config does not fit {(Model.Source.Length > 0 ? Model.Source : "the model")}:\n{string.Join('\n', Problems.Distinct().Select(p => "  " + p))}");
+
+    internal static string Pattern(string name) => Regex.Replace(name, @"(?<=\.)\d+(?=\.)", "*");
+
+    private AdapterSet? Built { get; set; }
+
+    private List<TrainedTensor> Trained(List<Place> places)
+    {
+        var adapted = places.Select(p => p.Site.Host).Distinct().SelectMany(h => h.Tensors).ToHashSet();
+        var onDisk = places.SelectMany(p => p.Site.Host.Tensors.Select(t => (t, Name: p.NameOnDisk))).DistinctBy(p => p.t).ToDictionary(p => p.t, p => p.Name);
+        var trained = new List<TrainedTensor>();
+        foreach (var tensor in Model.Tensors)
+        {
+            var whole = selection.IsSavedWhole(tensor.Module);
+            if (!whole && !Config.Trains(tensor, adapted.Contains(tensor))) continue;
+            if (!whole && tensor.TiedTo is not null) continue; // trained with the tensor it is tied to
+            using var scope = NewDisposeScope();
+            var value = new Parameter(tensor.Pretrained.to(ScalarType.Float32, copy: true)).DetachFromDisposeScope();
+            var local = tensor.Key[(tensor.Module.Length + 1)..];
+            var key = onDisk.TryGetValue(tensor, out var site) ? $"{site}.base_layer.{local}" : tensor.Key;
+            trained.Add(new TrainedTensor(tensor, (Parameter)value, $"base_model.model.{key}", whole ? [] : [.. Model.Tensors.Where(t => t.TiedTo == tensor)]));
+        }
+        return trained;
+    }
+
+    // A name that only the alias answers to was meant: then the file is written in it.
+    private string TargetedName(Site site) => site.Alias is { } alias && !Config.TargetModules!.Match(site with { Alias = null }) ? alias : site.Name;
+}

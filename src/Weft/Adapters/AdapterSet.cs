@@ -1,0 +1,98 @@
+namespace Weft.Adapters;
+
+/// <summary>The adapters made for one model: count them, train them, switch them, save them, merge them, take them out.</summary>
+public sealed class AdapterSet : IDisposable
+{
+    internal AdapterSet(string name, PeftConfig config, BaseModel model, IReadOnlyList<Place> places, IReadOnlyList<TrainedTensor> trained)
+    {
+        (Name, Config, Model, Places, TrainedTensors) = (name, config, model, places, trained);
+        foreach (var (_, value) in Parameters) value.DetachFromDisposeScope();
+        foreach (var place in places) place.Adapter.eval();
+    }
+
+    /// <summary>What it is called in the model.</summary>
+    public string Name { get; }
+
+    /// <summary>What made it.</summary>
+    public PeftConfig Config { get; }
+
+    /// <summary>The model it was made for.</summary>
+    public BaseModel Model { get; }
+
+    /// <summary>The adapters where they stand, in the model's order.</summary>
+    public IReadOnlyList<Place> Places { get; }
+
+    /// <summary>Tensors of the base that the set trains itself.</summary>
+    public IReadOnlyList<TrainedTensor> TrainedTensors { get; }
+
+    /// <summary>What loading found worth saying: a missing fingerprint, biases the file does not hold.</summary>
+    public IReadOnlyList<string> Notes { get; internal set; } = [];
+
+    /// <summary>Every trainable tensor once, under its key on disk. A shared one is named by its first site.</summary>
+    public IEnumerable<(string Key, Parameter Value)> Parameters => AdapterParameters.Concat(TrainedTensors.Select(t => (t.Key, t.Value)));
+
+    /// <summary>How many numbers are trained.</summary>
+    public long Count => Parameters.Sum(p => p.Value.numel());
+
+    /// <summary>How many of them belong to adapters, and not to tensors of the base.</summary>
+    public long AdapterCount => AdapterParameters.Sum(p => p.Value.numel());
+
+    /// <summary>The trainable tensors in groups for the optimiser.</summary>
+    public IReadOnlyList<OptimizerGroup> Groups => Config.Groups([.. Parameters]);
+
+    /// <summary>Adapters that work around each update.</summary>
+    public IEnumerable<IUpdates> Updates => Places.Select(p => p.Adapter).OfType<IUpdates>();
+
+    private IEnumerable<(string Key, Parameter Value)> AdapterParameters =>
+        Places.SelectMany(p => p.Adapter.named_parameters().Select(q => (Key: $"base_model.model.{p.NameOnDisk}.{q.name}", q.parameter)))
+            .DistinctBy(p => p.parameter.Handle);
+
+    /// <summary>Everything its file holds: the trainable tensors, buffers, and embeddings that PEFT's files carry whole.</summary>
+    public IEnumerable<(string Key, Tensor Value)> Saved() => Parameters.Select(p => (p.Key, (Tensor)p.Value))
+        .Concat(Places.SelectMany(p => p.Adapter.named_buffers().Select(b => ($"base_model.model.{p.NameOnDisk}.{b.name}", b.buffer))))
+        .Concat(CarriedEmbeddings.Select(e => (e.Key, e.Tensor.Value)));
+
+    /// <summary>Weights of a targeted embedding or head, which PEFT stores whole beside their adapter.</summary>
+    internal IEnumerable<(string Key, BaseTensor Tensor)> CarriedEmbeddings =>
+        Config.TargetModules is { IsList: true } targets && targets.Entries.Any(e => e is "embed_tokens" or "lm_head")
+            ? Places.Where(p => p.Site.Role is SiteRole.Embedding or SiteRole.Head)
+                .SelectMany(p => p.Site.Host.Tensors.Where(t => t.Key.EndsWith(".weight", StringComparison.Ordinal))
+                    .Select(t => ($"base_model.model.{p.NameOnDisk}.base_layer.weight", t)))
+            : [];
+
+    /// <summary>Puts it into its model and lets it act alone.</summary>
+    public void Attach()
+    {
+        Model.Add(this);
+        Model.Activate(Name);
+    }
+
+    /// <summary>Takes it out. The base model is as it was, bit for bit.</summary>
+    public void Detach() => Model.Remove(this);
+
+    /// <summary>Writes its folder as PEFT does, and <c>weft.json</c> beside it.</summary>
+    /// <exception cref="IOException">The folder cannot be written; what was there is intact.</exception>
+    public void Save(string folder) => AdapterFolder.Save(this, folder);
+
+    /// <summary>Attaches the adapters a folder holds, acting alone.</summary>
+    /// <param name="folder">adapter_config.json and adapter_model.safetensors, and weft.json where we wrote it.</param>
+    /// <param name="model">The base they were trained on.</param>
+    /// <param name="name">What the set is called in the model.</param>
+    /// <param name="force">Loads although the base's fingerprint is another.</param>
+    /// <exception cref="InvalidDataException">The folder's tensors are not the config's, or the base is another; every difference is listed and the model is as it was.</exception>
+    public static AdapterSet Load(string folder, BaseModel model, string name = "default", bool force = false)
+    {
+        var set = AdapterFolder.Load(folder, model, name, force);
+        set.Attach();
+        return set;
+    }
+
+    /// <summary>Frees its tensors.</summary>
+    public void Dispose()
+    {
+        foreach (var (_, value) in Parameters.ToList()) value.Dispose();
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{Config.PeftType}: {Count:N0} trainable numbers at {Places.Count} sites";
+}

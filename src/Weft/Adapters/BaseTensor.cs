@@ -1,0 +1,68 @@
+namespace Weft.Adapters;
+
+/// <summary>One tensor of the base model: the pretrained value and, while something trains or replaces it, the value that counts instead.</summary>
+/// <remarks>
+/// The pretrained value may lie over a memory-mapped file and is never written to. What trains it (a bias, a module of
+/// modules_to_save, full fine-tuning) puts a copy of its own into <see cref="Override"/>; taking that out restores the base bit for bit.
+/// </remarks>
+public sealed class BaseTensor : IDisposable
+{
+    private Tensor? own;
+    private Func<Tensor>? original;
+
+    /// <summary>A frozen tensor under its checkpoint key.</summary>
+    /// <param name="key">Its key.</param>
+    /// <param name="pretrained">The value in the precision it is computed in.</param>
+    /// <param name="original">Reads the value as the checkpoint holds it; null when <paramref name="pretrained"/> is that.</param>
+    public BaseTensor(string key, Tensor pretrained, Func<Tensor>? original = null)
+    {
+        ArgumentNullException.ThrowIfNull(pretrained);
+        (Key, this.original) = (key, original);
+        own = pretrained.DetachFromDisposeScope();
+    }
+
+    /// <summary>A tensor that is the same as another one, such as an output head tied to the embedding. It is not in the checkpoint.</summary>
+    public BaseTensor(string key, BaseTensor tiedTo)
+    {
+        ArgumentNullException.ThrowIfNull(tiedTo);
+        (Key, TiedTo) = (key, tiedTo);
+    }
+
+    /// <summary>Its key in the checkpoint: <c>model.layers.0.self_attn.q_proj.weight</c>.</summary>
+    public string Key { get; }
+
+    /// <summary>The module it belongs to: the key without its last part.</summary>
+    public string Module => Key[..Math.Max(0, Key.LastIndexOf('.'))];
+
+    /// <summary>The pretrained value.</summary>
+    public Tensor Pretrained => own ?? TiedTo!.Pretrained;
+
+    /// <summary>The pretrained value as the checkpoint holds it, whatever precision it was loaded in.</summary>
+    internal Tensor Original => original?.Invoke() ?? Pretrained;
+
+    /// <summary>The tensor it is tied to, or null.</summary>
+    public BaseTensor? TiedTo { get; private set; }
+
+    /// <summary>What counts instead of the pretrained value, or null.</summary>
+    public Tensor? Override { get; internal set; }
+
+    /// <summary>The value a forward pass uses.</summary>
+    public Tensor Value => Override ?? Pretrained;
+
+    /// <summary>Its sizes.</summary>
+    public IReadOnlyList<long> Shape => Pretrained.shape;
+
+    /// <summary>How many numbers it holds.</summary>
+    public long Count => Pretrained.numel();
+
+    /// <summary>Replaces the pretrained value (after a merge); a tie ends by it. Returns what undoes that; nothing is disposed.</summary>
+    internal Action Replace(Tensor value)
+    {
+        var (before, tie, source) = (own, TiedTo, original);
+        (own, TiedTo, original) = (value.DetachFromDisposeScope(), null, null);
+        return () => (own, TiedTo, original) = (before, tie, source);
+    }
+
+    /// <summary>Frees the pretrained value; a memory map is let go with its last tensor.</summary>
+    public void Dispose() => own?.Dispose();
+}

@@ -1,0 +1,30 @@
+namespace Weft.Adapters;
+
+/// <summary>What training a set will take, estimated from shapes alone.</summary>
+/// <param name="Trainable">Numbers trained.</param>
+/// <param name="Base">Numbers of the frozen base.</param>
+/// <param name="WeightBytes">The base as loaded.</param>
+/// <param name="StateBytes">Trained numbers with gradient and AdamW's two moments, fp32: 16 bytes each.</param>
+/// <param name="ActivationBytes">Inputs of the linear modules that a batch keeps for the backward pass, fp32; checkpointing keeps less.</param>
+/// <param name="StepFlops">Floating-point operations of one batch, forward and backward: 4 per frozen weight and token, 6 per adapter number used and token.</param>
+public sealed record PlanEstimate(long Trainable, long Base, long WeightBytes, long StateBytes, long ActivationBytes, double StepFlops)
+{
+    /// <summary>Percent of the frozen base, the convention of WeGeFT's papers (adapter excluded from the denominator).</summary>
+    public double PercentOfBase => 100.0 * Trainable / Base;
+
+    /// <summary>Percent of base and adapter together, the convention of LoRA's and DoRA's tables.</summary>
+    public double PercentOfAll => 100.0 * Trainable / (Base + Trainable);
+
+    internal static PlanEstimate Of(AdapterSet set, long tokens)
+    {
+        var model = set.Model;
+        var maps = model.Sites.Where(s => s.Host is ILinearMap && s.Role != SiteRole.Head).ToList();
+        var weights = maps.Sum(s => s.Host.InFeatures * s.Host.OutFeatures);
+        var adapters = set.Places.Sum(p => p.Adapter.MultiplicationsPerToken(p.Site.Host));
+        var trainedWhole = set.TrainedTensors.Sum(t => t.Value.numel());
+        var kept = maps.Sum(s => s.Host.InFeatures + s.Host.OutFeatures);
+        return new PlanEstimate(
+            set.Count, model.Count, model.Tensors.Where(t => t.TiedTo is null).Sum(t => t.Count * t.Pretrained.element_size()), 16 * set.Count,
+            tokens * kept * sizeof(float), tokens * (4.0 * weights + 6.0 * adapters + 2.0 * trainedWhole));
+    }
+}
