@@ -7,7 +7,6 @@ public sealed class AdaptationPlan
 {
     private readonly IReadOnlyList<Site> selected;
     private readonly SiteSelection selection;
-    private AdapterSet? built;
 
     private readonly bool isSaved;
 
@@ -51,7 +50,7 @@ public sealed class AdaptationPlan
     public AdapterSet Build(string name = "default", Func<Site, string>? nameOnDisk = null)
     {
         if (Problems.Count > 0) throw Refusal();
-        if (built is { Name: var known } && known == name && nameOnDisk is null) return built;
+        if (Built is { Name: var known } && known == name && nameOnDisk is null) return Built;
         var construction = new Construction(isSaved);
         var problems = new List<string>();
         var places = new List<Place>();
@@ -71,13 +70,13 @@ public sealed class AdaptationPlan
             Problems = problems;
             throw Refusal();
         }
-        return built = new AdapterSet(name, Config, Model, places, Trained(places));
+        return Built = new AdapterSet(name, Config, Model, places, Trained(places));
     }
 
     /// <summary>The plan as a table: one row per module pattern, what was selected first, then what stays as it is.</summary>
     public IReadOnlyList<PlanRow> Rows()
     {
-        var set = Problems.Count == 0 ? Build(built?.Name ?? "default") : null;
+        var set = Problems.Count == 0 ? Build(Built?.Name ?? "default") : null;
         var counted = new HashSet<nint>();
         var numbers = set?.Places.ToDictionary(p => p.Site, p => p.Adapter.parameters().Where(q => counted.Add(q.Handle)).Sum(q => q.numel())) ?? [];
         var saved = set?.TrainedTensors.ToLookup(t => t.Tensor.Module, t => t.Value.numel());
@@ -90,13 +89,15 @@ public sealed class AdaptationPlan
     /// <summary>The estimates that go with the table.</summary>
     /// <param name="batchTokens">Tokens of a batch, padding included.</param>
     /// <exception cref="ArgumentException">The plan has problems.</exception>
-    public PlanEstimate Estimate(long batchTokens) => PlanEstimate.Of(Build(built?.Name ?? "default"), batchTokens);
+    public PlanEstimate Estimate(long batchTokens) => PlanEstimate.Of(Build(Built?.Name ?? "default"), batchTokens);
 
     /// <summary>The exception that lists every problem.</summary>
     public ArgumentException Refusal() =>
         new($"This {Config.PeftType} config does not fit {(Model.Source.Length > 0 ? Model.Source : "the model")}:\n{string.Join('\n', Problems.Distinct().Select(p => "  " + p))}");
 
     internal static string Pattern(string name) => Regex.Replace(name, @"(?<=\.)\d+(?=\.)", "*");
+
+    private AdapterSet? Built { get; set; }
 
     private List<TrainedTensor> Trained(List<Place> places)
     {

@@ -16,6 +16,7 @@ public abstract class Adapter(string name) : nn.Module(name)
     public abstract IReadOnlyDictionary<string, Tensor> Changes(Adaptable host);
 
     /// <summary>The host's tensors before <see cref="Changes"/> was added, from the merged ones, in fp32.</summary>
+    /// <param name="host">The module.</param>
     /// <param name="merged">Merged tensors by local name, fp32.</param>
     /// <remarks>The default serves every method whose change does not depend on the weight it is added to.</remarks>
     public virtual IReadOnlyDictionary<string, Tensor> Unmerged(Adaptable host, IReadOnlyDictionary<string, Tensor> merged) =>

@@ -270,7 +270,7 @@ public sealed record WegeftConfig : PeftConfig
         }
 
         public override IReadOnlyDictionary<string, Tensor> Changes(Adaptable host) =>
-            new Dictionary<string, Tensor> { ["weight"] = BySlice(((Linear)host).Weight.to(ScalarType.Float32), (pair, w) => pair.Residual(w, scale), zeros_like) };
+            new Dictionary<string, Tensor> { ["weight"] = BySlice(((Linear)host).Weight.to(ScalarType.Float32), (pair, w) => pair.Residual(w, scale), w => zeros_like(w)) };
 
         public override IReadOnlyDictionary<string, Tensor> Unmerged(Adaptable host, IReadOnlyDictionary<string, Tensor> merged) =>
             new Dictionary<string, Tensor> { ["weight"] = BySlice(merged["weight"], (pair, w) => pair.WithoutInputEdit(w, scale), w => w) };

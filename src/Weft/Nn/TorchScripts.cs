@@ -8,7 +8,8 @@ internal static class TorchScripts
         """
         def rms_norm(x, weight, width: int, eps: float):
             return torch.rms_norm(x, [width], weight, eps)
-        """));
+
+        """)); // the compiler wants a newline at the end
 
     /// <summary>x / √(mean(x²) + eps) · weight over the last axis.</summary>
     public static Tensor RmsNorm(Tensor x, Tensor weight, double eps) => (Tensor)unit.Value.invoke("rms_norm", x, weight, weight.shape[0], eps);

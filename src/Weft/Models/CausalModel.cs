@@ -1,0 +1,100 @@
+using Weft.Adapters;
+using Weft.Nn;
+
+namespace Weft.Models;
+
+/// <summary>A model that predicts the next token.</summary>
+public abstract class CausalModel : BaseModel
+{
+    /// <summary>Ids it can read and predict.</summary>
+    public abstract long VocabularySize { get; }
+
+    /// <summary>Width of its hidden states.</summary>
+    public abstract long Width { get; }
+
+    /// <summary>Layers.</summary>
+    public abstract int LayerCount { get; }
+
+    /// <summary>Most tokens of a row it was made for.</summary>
+    public abstract long ContextLength { get; }
+
+    /// <summary>The output head, (…, width) → (…, vocabulary).</summary>
+    public abstract Adaptable Head { get; }
+
+    /// <summary>Whether layers keep only their inputs in training and are computed again in the backward pass.</summary>
+    public bool Checkpoints { get; set; }
+
+    /// <summary>Hidden states behind the last norm.</summary>
+    /// <param name="input">The tokens.</param>
+    /// <param name="cache">Keys and values of the tokens before; the call's are added. Null computes all anew.</param>
+    /// <param name="states">Receives what enters the first layer and what leaves each layer, the last behind the norm; each (batch, tokens, width).</param>
+    /// <param name="call">What the call is about beyond its tokens; made from the input where null.</param>
+    /// <returns>(batch, tokens, width), float32.</returns>
+    public abstract Tensor Hidden(TokenInput input, KvCache? cache = null, IList<Tensor>? states = null, Call? call = null);
+
+    /// <summary>Logits of every token.</summary>
+    /// <param name="input">The tokens.</param>
+    /// <param name="cache">As in <see cref="Hidden"/>.</param>
+    /// <param name="call">As in <see cref="Hidden"/>.</param>
+    /// <returns>(batch, tokens, vocabulary), float32.</returns>
+    public Tensor Logits(TokenInput input, KvCache? cache = null, Call? call = null)
+    {
+        using var scope = NewDisposeScope();
+        call ??= CallFor(input, cache);
+        using var entered = call.Enter();
+        return Head.Forward(Hidden(input, cache, call: call)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Logits of the last token of each row.</summary>
+    /// <returns>(batch, vocabulary), float32.</returns>
+    public Tensor NextLogits(TokenInput input, KvCache? cache = null, Call? call = null)
+    {
+        using var scope = NewDisposeScope();
+        call ??= CallFor(input, cache);
+        using var entered = call.Enter();
+        var hidden = Hidden(input, cache, call: call);
+        return Head.Forward(hidden.narrow(1, hidden.shape[1] - 1, 1)).squeeze(1).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Cross entropy of the supervised tokens, summed, in nats.</summary>
+    /// <param name="input">The tokens.</param>
+    /// <param name="labels">(batch, tokens) int64, not shifted; −100 where nothing is supervised.</param>
+    /// <returns>A scalar.</returns>
+    public Tensor Loss(TokenInput input, Tensor labels)
+    {
+        using var scope = NewDisposeScope();
+        var call = CallFor(input, null);
+        using var entered = call.Enter();
+        return CausalLoss.Sum(Hidden(input, call: call), Head, labels).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Reads every weight and refuses numbers that are not finite.</summary>
+    /// <exception cref="InvalidDataException">Some are not; every tensor that has them is listed.</exception>
+    public void CheckFinite()
+    {
+        using var _ = no_grad();
+        var broken = new List<string>();
+        foreach (var tensor in Tensors.Where(t => t.TiedTo is null))
+        {
+            using var scope = NewDisposeScope();
+            if (!tensor.Pretrained.isfinite().all().item<bool>()) broken.Add($"  {tensor.Key}: {tensor.Pretrained.isfinite().logical_not().sum().item<long>()} of {tensor.Count}");
+        }
+        if (broken.Count > 0) throw new InvalidDataException($"{Source} holds numbers that are not finite:\n{string.Join('\n', broken)}");
+    }
+
+    /// <inheritdoc/>
+    public override Tensor Probe()
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        var ids = arange(0, 16, dtype: int64).mul_(31).add_(7).remainder_(VocabularySize).view(2, 8);
+        return Logits(new TokenInput(ids)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The call that an input alone describes.</summary>
+    protected static Call CallFor(TokenInput input, KvCache? cache)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        return Call.Current is { RowAdapters: not null } or { TokenSelection: not null } ? Call.Current : new Call { Mask = input.Mask, Segments = input.Segments, CacheOffset = cache?.Length ?? 0 };
+    }
+}

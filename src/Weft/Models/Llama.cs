@@ -1,0 +1,148 @@
+using System.Text.Json.Nodes;
+using Weft.Adapters;
+using Weft.Checkpoints;
+using Weft.Nn;
+
+namespace Weft.Models;
+
+/// <summary>LLaMA: a decoder with RMS norms, rotary positions, grouped queries and a gated MLP.</summary>
+/// <remarks>Touvron et al., arXiv 2302.13971; numbers as transformers/models/llama/modeling_llama.py.</remarks>
+[Architecture("llama", Gguf = "llama")]
+public sealed class Llama : CausalModel
+{
+    private readonly Embedding embed_tokens;
+    private readonly IReadOnlyList<Layer> layers;
+    private readonly RmsNorm norm;
+    private readonly Linear lm_head;
+    private readonly RotaryEmbedding rotary;
+    private readonly long? window;
+    private readonly List<Site> sites = [];
+
+    /// <summary>Builds the model a config describes.</summary>
+    /// <param name="config">config.json.</param>
+    /// <param name="weights">Where its tensors come from.</param>
+    /// <param name="window">Positions a query sees, itself included; null for all before it.</param>
+    /// <exception cref="InvalidDataException">The config lacks what a model needs, or the tensors are not those it describes.</exception>
+    /// <exception cref="NotSupportedException">An activation or a scaling of positions that is not known.</exception>
+    public Llama(JsonObject config, Weights weights, long? window = null)
+    {
+        ArgumentNullException.ThrowIfNull(weights);
+        var read = new ConfigReader(config);
+        var width = read.Count("hidden_size");
+        var heads = read.Count("num_attention_heads");
+        var groups = read.Count("num_key_value_heads", heads);
+        var headWidth = read.Count("head_dim", Math.Max(1, width / heads));
+        var inner = read.Count("intermediate_size");
+        var count = (int)read.Count("num_hidden_layers");
+        var epsilon = read.Number("rms_norm_eps", 1e-6);
+        var (attentionBias, mlpBias, tied) = (read.Flag("attention_bias", false), read.Flag("mlp_bias", false), read.Flag("tie_word_embeddings", false));
+        var act = read.Word("hidden_act", "silu");
+        VocabularySize = read.Count("vocab_size");
+        ContextLength = read.Count("max_position_embeddings", 2048);
+        read.Require(heads % groups == 0, $"num_attention_heads {heads} is no multiple of num_key_value_heads {groups}");
+        read.Require(headWidth % 2 == 0, $"head_dim {headWidth} is odd, and rotary positions turn pairs");
+        read.Require(act == "silu", $"hidden_act \"{act}\": this family is built with silu");
+        read.Finish(weights.Path);
+
+        (Config, Width, this.window) = (config, width, window);
+        rotary = new RotaryEmbedding(config, headWidth);
+        var model = weights.At("model");
+        embed_tokens = new Embedding(model.At("embed_tokens"), VocabularySize, width);
+        layers = [.. Enumerable.Range(0, count).Select(i =>
+        {
+            var at = model.At($"layers.{i}");
+            return new Layer(
+                new RmsNorm(at.At("input_layernorm"), width, epsilon),
+                new Attention(at.At("self_attn"), width, heads, groups, headWidth, attentionBias, attentionBias),
+                new RmsNorm(at.At("post_attention_layernorm"), width, epsilon),
+                new GatedMlp(at.At("mlp"), width, inner, mlpBias, functionalSilu));
+        })];
+        norm = new RmsNorm(model.At("norm"), width, epsilon);
+        // Some files hold a head of their own although the config ties it; what is in the file decides.
+        var head = weights.At("lm_head");
+        lm_head = tied && !(head.AreRead && head.Has("weight")) ? new Linear(head.Tied("weight", embed_tokens.Weight)) : new Linear(head, width, VocabularySize);
+        weights.Finish(k => k.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal));
+        Tensors = [.. weights.Taken];
+
+        sites.Add(new Site("model.embed_tokens", embed_tokens, SiteRole.Embedding));
+        foreach (var (layer, i) in layers.Select((l, i) => (l, i)))
+        {
+            sites.AddRange(layer.Attention.Sites(i));
+            sites.AddRange(layer.Mlp.Sites(i));
+            sites.Add(new Site($"model.layers.{i}.input_layernorm", layer.Before, SiteRole.Norm, i));
+            sites.Add(new Site($"model.layers.{i}.post_attention_layernorm", layer.Between, SiteRole.Norm, i));
+        }
+        sites.Add(new Site("model.norm", norm, SiteRole.Norm));
+        sites.Add(new Site("lm_head", lm_head, SiteRole.Head));
+
+        static Tensor functionalSilu(Tensor x) => nn.functional.silu(x);
+    }
+
+    /// <inheritdoc/>
+    public override JsonObject Config { get; }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Site> Sites => sites;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<BaseTensor> Tensors { get; }
+
+    /// <inheritdoc/>
+    public override long VocabularySize { get; }
+
+    /// <inheritdoc/>
+    public override long Width { get; }
+
+    /// <inheritdoc/>
+    public override int LayerCount => layers.Count;
+
+    /// <inheritdoc/>
+    public override long ContextLength { get; }
+
+    /// <inheritdoc/>
+    public override Adaptable Head => lm_head;
+
+    /// <summary>The model of a config and weights.</summary>
+    public static CausalModel Create(JsonObject config, Weights weights, string source) => new Llama(config, weights) { Source = source };
+
+    /// <summary>A GGUF file of this family in Hugging Face's words.</summary>
+    internal static Checkpoint FromGguf(Gguf file) => new LlamaGguf(file);
+
+    /// <inheritdoc/>
+    public override Tensor Hidden(TokenInput input, KvCache? cache = null, IList<Tensor>? states = null, Call? call = null)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        using var scope = NewDisposeScope();
+        using var entered = (call ?? CallFor(input, cache)).Enter();
+        var cached = cache?.Length ?? 0;
+        var tokens = input.Ids.shape[1];
+        var turn = rotary.At(input.Positions ?? arange(cached, cached + tokens, dtype: int64).unsqueeze(0));
+        var mask = AttentionMask.For(input, cached, window);
+        var x = embed_tokens.Forward(input.Ids);
+        var recompute = Checkpoints && cache is null && is_grad_enabled();
+        if (recompute && !x.requires_grad) x = x.detach().requires_grad_();
+        states?.Add(x.alias().MoveToOuterDisposeScope());
+        for (var i = 0; i < layers.Count; i++)
+        {
+            var (layer, index) = (layers[i], i);
+            var next = recompute ? Recomputed.Run(x, h => layer.Forward(h, turn, mask, null, index)) : layer.Forward(x, turn, mask, cache, i);
+            x.Dispose();
+            x = next;
+            if (i < layers.Count - 1) states?.Add(x.alias().MoveToOuterDisposeScope());
+        }
+        cache?.Advance(tokens);
+        x = norm.Forward(x);
+        states?.Add(x.alias().MoveToOuterDisposeScope());
+        return x.MoveToOuterDisposeScope();
+    }
+
+    private sealed record Layer(RmsNorm Before, Attention Attention, RmsNorm Between, GatedMlp Mlp)
+    {
+        public Tensor Forward(Tensor x, (Tensor Cos, Tensor Sin) turn, AttentionMask mask, KvCache? cache, int layer)
+        {
+            using var scope = NewDisposeScope();
+            var attended = x + Attention.Forward(Before.Forward(x), turn, mask, cache, layer);
+            return (attended + Mlp.Forward(Between.Forward(attended))).MoveToOuterDisposeScope();
+        }
+    }
+}
