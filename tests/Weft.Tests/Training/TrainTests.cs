@@ -16,7 +16,6 @@ public sealed class TrainTests
     [InlineData("uneven")]
     public void Accumulation_over_tokens_equals_the_reference(string split)
     {
-        // The gradient reaches the optimizer unclipped; its first moment after one step is (1 − β₁) g.
         var rules = Golden.Json("accumulation", "case.json");
         var tolerance = rules.GetProperty("tolerance").GetDouble();
         var tensors = Golden.Tensors("accumulation", "tensors.safetensors");
@@ -24,11 +23,11 @@ public sealed class TrainTests
         var weight = new Parameter(tensors["weight"].clone());
         var labels = tensors["labels"];
         Tensor? gradient = null;
-        using var state = new TrainingState([new OptimizerGroup([("weight", weight)])], new TrainOptions { Accumulation = chunks.Count, ClipNorm = null, LearningRate = 1e-3 }, chunks.Count);
+        var watch = new Watch(_ => gradient = weight.grad!.clone().DetachFromDisposeScope(), _ => { });
+        using var state = new TrainingState([new OptimizerGroup([("weight", weight)])], new TrainOptions { Accumulation = chunks.Count, ClipNorm = null }, chunks.Count, [("watch", watch)]);
         var step = Assert.Single(Toy.Walk(state, (_, skip) => chunks.Skip(skip),
             rows => nn.functional.cross_entropy(tensors["x"].index_select(0, tensor(rows)).matmul(weight.t()).view(-1, 9), labels.index_select(0, tensor(rows)).view(-1), ignore_index: -100, reduction: nn.Reduction.Sum),
-            rows => new BatchFacts(rows, rows.Length * 7, labels.index_select(0, tensor(rows)).ge(0).sum().item<long>()),
-            beforeUpdate: _ => gradient = weight.grad!.clone().DetachFromDisposeScope()));
+            rows => new BatchFacts(rows, rows.Length * 7, labels.index_select(0, tensor(rows)).ge(0).sum().item<long>())));
         Assert.Equal(rules.GetProperty("losses").GetProperty($"{split}.tokens").GetDouble(), step.Loss, tolerance * 2.8);
         Golden.Close(tensors[$"grad.{split}.tokens"], gradient!, tolerance, split);
         Golden.Close(tensors["grad.whole"], gradient!, tolerance, "whole");
@@ -125,16 +124,16 @@ public sealed class TrainTests
     }
 
     [Fact]
-    public void Hooks_see_gradients_before_and_moved_tensors_after()
+    public void What_works_around_updates_sees_gradients_before_and_moved_tensors_after()
     {
         var toy = new Toy();
         var order = new List<string>();
-        using var state = toy.NewState(options with { Steps = 2, WarmupSteps = 0 }, 6);
         var before = toy.W2.detach().clone();
-        foreach (var _ in Toy.Walk(state, Toy.Batches(6), toy.SummedLoss, Toy.Facts,
+        var watch = new Watch(
             i => order.Add($"before {i}: {(toy.W2.grad is null ? "no " : "")}gradient, {Moved()}"),
-            i => order.Add($"after {i}: {(toy.W2.grad is null ? "no " : "")}gradient, {Moved()}")))
-            Assert.Null(toy.W2.grad);
+            i => order.Add($"after {i}: {(toy.W2.grad is null ? "no " : "")}gradient, {Moved()}"));
+        using var state = toy.NewState(options with { Steps = 2, WarmupSteps = 0 }, 6, ("watch", watch));
+        foreach (var _ in toy.Steps(state, 6)) Assert.Null(toy.W2.grad);
         Assert.Equal(["before 1: gradient, not moved", "after 1: gradient, moved", "before 2: gradient, moved", "after 2: gradient, moved"], order);
 
         string Moved() => toy.W2.detach().bytes.SequenceEqual(before.bytes) ? "not moved" : "moved";
