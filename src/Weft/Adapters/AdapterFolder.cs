@@ -19,14 +19,20 @@ internal static class AdapterFolder
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         Directory.CreateDirectory(folder);
+        Safetensors.Write(Path.Combine(folder, TensorFile), set.Saved().Select(t => (t.Key, t.Value.detach().to(t.Value.dtype == ScalarType.BFloat16 ? ScalarType.Float32 : t.Value.dtype).contiguous())));
+        WriteConfig(folder, set.Config, set.Model);
+    }
+
+    /// <summary>Writes adapter_config.json, and weft.json with the base the tensors belong to.</summary>
+    public static void WriteConfig(string folder, PeftConfig config, BaseModel model)
+    {
         var own = new JsonObject
         {
             ["format"] = 1,
-            ["base_fingerprint"] = Fingerprint.Of(set.Model),
-            ["base_model_type"] = (string?)set.Model.Config["model_type"],
+            ["base_fingerprint"] = Fingerprint.Of(model),
+            ["base_model_type"] = (string?)model.Config["model_type"],
         };
-        Safetensors.Write(Path.Combine(folder, TensorFile), set.Saved().Select(t => (t.Key, t.Value.detach().to(t.Value.dtype == ScalarType.BFloat16 ? ScalarType.Float32 : t.Value.dtype).contiguous())));
-        AtomicFile.Write(Path.Combine(folder, ConfigFile), s => s.Write(Encoding.UTF8.GetBytes(set.Config.ToJson())));
+        AtomicFile.Write(Path.Combine(folder, ConfigFile), s => s.Write(Encoding.UTF8.GetBytes(config.ToJson())));
         AtomicFile.Write(Path.Combine(folder, OwnFile), s => s.Write(Encoding.UTF8.GetBytes(own.ToJsonString(indented) + "\n")));
     }
 

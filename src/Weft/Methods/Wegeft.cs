@@ -270,10 +270,19 @@ public sealed record WegeftConfig : PeftConfig
         }
 
         public override IReadOnlyDictionary<string, Tensor> Changes(Adaptable host) =>
-            new Dictionary<string, Tensor> { ["weight"] = BySlice(((Linear)host).Weight.to(ScalarType.Float32), (pair, w) => pair.Residual(w, scale), w => zeros_like(w)) };
+            new Dictionary<string, Tensor> { ["weight"] = BySlice(((Linear)host).Weight, (pair, w) => pair.Residual(w, scale), w => zeros(w.shape, dtype: pairs.Values.First().Phi.Weight.dtype)) };
 
         public override IReadOnlyDictionary<string, Tensor> Unmerged(Adaptable host, IReadOnlyDictionary<string, Tensor> merged) =>
             new Dictionary<string, Tensor> { ["weight"] = BySlice(merged["weight"], (pair, w) => pair.WithoutInputEdit(w, scale), w => w) };
+
+        // The pairs side by side: A stacks their Ψ, and the rows of B that a slice has are nonzero only in the columns of its pair.
+        public override LowRankPair? AsLowRank(Adaptable host)
+        {
+            var names = pairs.Keys.ToList();
+            Tensor Columns(string? slice, Tensor w) => cat([.. names.Select(n => n == slice ? w.to(pairs[n].Phi.Weight.dtype).mm(pairs[n].Phi.Weight.t()) : zeros(w.shape[0], pairs[n].Rank, dtype: pairs[n].Phi.Weight.dtype))], 1);
+            var b = cat([.. ((Linear)host).Weight.chunk(slices.Count, 0).Select((w, i) => Columns(slices[i], w))], 0);
+            return new LowRankPair(cat([.. names.Select(n => pairs[n].Psi.Weight)], 0), b, scale * b.shape[1]);
+        }
 
         private Tensor BySlice(Tensor weight, Func<WegeftPair, Tensor, Tensor> edited, Func<Tensor, Tensor> untouched) =>
             cat([.. weight.chunk(slices.Count, 0).Select((w, i) => slices[i] is { } name ? edited(pairs[name], w) : untouched(w))], 0);

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using TorchSharp.Utils;
+using Weft.Adapters;
 
 namespace Weft.Methods;
 
@@ -9,6 +10,7 @@ internal sealed class WegeftPair : nn.Module
 {
     [ComponentName(Name = "wegeft_phi")] private readonly WegeftFactor phi;
     [ComponentName(Name = "wegeft_psi")] private readonly WegeftFactor psi;
+    private Call? lastCall;
     private Tensor? lastInput, lastEdited;
     private double lastScale;
 
@@ -36,7 +38,9 @@ internal sealed class WegeftPair : nn.Module
     /// <summary>x + m ⊙ s (x Ψᵀ) Φ over the last axis, (…, width) → (…, width).</summary>
     public Tensor Edit(Tensor x, double scale, Tensor? mask)
     {
-        if (ServesTogether && mask is null && ReferenceEquals(x, lastInput) && lastScale == scale && lastEdited is { IsInvalid: false }) return lastEdited;
+        // Within one call of the model nothing trained moves, so one input has one edit; outside a call nothing is kept.
+        var keeps = ServesTogether && mask is null && Call.Current is not null;
+        if (keeps && lastCall == Call.Current && ReferenceEquals(x, lastInput) && lastScale == scale && lastEdited is { IsInvalid: false }) return lastEdited;
         Tensor edited;
         using (var scope = NewDisposeScope())
         {
@@ -46,9 +50,9 @@ internal sealed class WegeftPair : nn.Module
             if (mask is not null) inner = inner * mask.to(inner.dtype).reshape(-1, 1);
             edited = addmm(flat, inner, phi.Weight, 1, (float)scale).reshape(wide.shape).to(x.dtype).MoveToOuterDisposeScope();
         }
-        if (!ServesTogether || mask is not null) return edited;
+        if (!keeps) return edited;
         // Out of the adapter's and the host's scope, into that of the part which calls the hosts one after the other.
-        (lastInput, lastEdited, lastScale) = (x, edited.MoveToOuterDisposeScope().MoveToOuterDisposeScope(), scale);
+        (lastCall, lastInput, lastEdited, lastScale) = (Call.Current, x, edited.MoveToOuterDisposeScope().MoveToOuterDisposeScope(), scale);
         return edited;
     }
 
@@ -90,7 +94,7 @@ internal sealed class WegeftFactor : nn.Module
 internal static class WegeftDropout
 {
     /// <summary>1 where a number of the host's weight is kept (out, in); null draws.</summary>
-    public static Func<Adapters.Adaptable, Tensor?>? Mask { get; set; }
+    public static Func<Adaptable, Tensor?>? Mask { get; set; }
 }
 
 /// <summary>Reads the side as one word for all modules, or by module.</summary>
