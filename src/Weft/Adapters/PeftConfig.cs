@@ -125,8 +125,11 @@ public abstract record PeftConfig
     /// <summary>The word of <see cref="Bias"/> that trains the biases of adapted modules.</summary>
     protected internal virtual string BiasOfAdapted => "adapted_only";
 
-    /// <summary>Patterns of modules whose rank differs, for the check that each matches.</summary>
-    protected internal virtual IEnumerable<(string Option, string Pattern)> Patterns => [];
+    /// <summary>Further options that name modules, for the check that each matches an adapted one: the option, the pattern, and whether it is matched from a path's start and not at its end.</summary>
+    protected internal virtual IEnumerable<(string Option, string Pattern, bool FromStart)> Patterns => [];
+
+    /// <summary>Whether a new set of this config leaves the model's function as it is.</summary>
+    protected internal virtual bool StartsAtBase => true;
 
     /// <summary>What is wrong with the options by themselves.</summary>
     protected internal virtual IEnumerable<string> Problems() => [];

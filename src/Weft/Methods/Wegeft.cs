@@ -62,8 +62,13 @@ public sealed record WegeftConfig : PeftConfig
     protected internal override string BiasOfAdapted => "wegeft_only";
 
     /// <inheritdoc/>
-    protected internal override IEnumerable<(string, string)> Patterns =>
-        RankPattern.Keys.Select(k => ("rank_pattern", k)).Concat(AlphaPattern.Keys.Select(k => ("alpha_pattern", k)));
+    protected internal override IEnumerable<(string, string, bool)> Patterns =>
+        RankPattern.Keys.Select(k => ("rank_pattern", k, false)).Concat(AlphaPattern.Keys.Select(k => ("alpha_pattern", k, false)))
+            .Concat(TransformDim.Keys.Where(k => k != "*").Select(k => ("transform_dim", k, false))).Concat(Slices.Keys.Select(k => ("slices", k, false)))
+            .Concat((TiedModules ?? []).SelectMany(g => g).Select(e => ("tied_modules", e, true)));
+
+    /// <inheritdoc/>
+    protected internal override bool StartsAtBase => InitWegeftWeights;
 
     /// <inheritdoc/>
     protected internal override string NewFile => """
@@ -82,8 +87,11 @@ public sealed record WegeftConfig : PeftConfig
         if (Sharing is not ("type" or "module" or "layer" or "global")) yield return $"sharing \"{Sharing}\" is none of type, module, layer, global. Groups of your own are tied_modules.";
         if (ZeroInit is not ("phi" or "psi")) yield return $"zero_init \"{ZeroInit}\" is neither phi nor psi.";
         if (Bias is not ("none" or "all" or "wegeft_only")) yield return $"bias \"{Bias}\" is none of none, all, wegeft_only.";
+        if (TiedModules is not null && Sharing != "type") yield return $"sharing \"{Sharing}\" and tied_modules both say who shares a pair. Give one of them.";
+        if (Slices.Count > 0 && (Positions is not null || Dropout > 0)) yield return "slices go with neither positions nor wegeft_dropout.";
+        if (TransformDim.Values.Contains("output") && (Positions is not null || Dropout > 0)) yield return "transform_dim output goes with neither positions nor wegeft_dropout.";
         if (Positions is not null && Dropout > 0) yield return "positions and wegeft_dropout exclude each other: dropout acts on the weight, which has no tokens.";
-        if (Positions is not null) TokenPositions.Parse(Positions);
+        if (Positions is not null && TokenPositions.Problem(Positions) is { } problem) yield return problem;
     }
 
     /// <inheritdoc/>
@@ -180,14 +188,13 @@ public sealed record WegeftConfig : PeftConfig
             var drops = dropout > 0 && training;
             if (rest.IsAlone && !drops)
             {
-                var mask = positions is null ? null : Call.Current?.Selected(positions, x.shape[0], x.shape[1]) ?? positions.Of(ones(x.shape[0], x.shape[1], dtype: int64));
-                return host.Base(pair.Edit(x, mask)).MoveToOuterDisposeScope();
+                return host.Base(pair.Edit(x, Mask(x))).MoveToOuterDisposeScope();
             }
             // Beside other adapters, or with dropout on the weight: y + s (x Ψ)(W Φ)ᵀ, the same function as a low-rank pair.
             var w = ((Linear)host).Weight.to(phi.Weight.dtype);
             if (drops) w = WegeftDropout.Mask?.Invoke(host) is { } kept ? w * kept / (1 - dropout) : nn.functional.dropout(w, dropout);
             var inner = x.matmul(psi.Weight.t());
-            if (positions is not null) inner = inner * (Call.Current?.Selected(positions, x.shape[0], x.shape[1]) ?? positions.Of(ones(x.shape[0], x.shape[1], dtype: int64)));
+            if (Mask(x) is { } mask) inner = inner * mask;
             return (rest.Forward(x) + inner.matmul(w.matmul(phi.Weight.t()).t()) * pair.Scale).MoveToOuterDisposeScope();
         }
 
@@ -199,6 +206,9 @@ public sealed record WegeftConfig : PeftConfig
 
         public override IReadOnlyDictionary<string, Tensor> Unmerged(Adaptable host, IReadOnlyDictionary<string, Tensor> merged) =>
             new Dictionary<string, Tensor> { ["weight"] = pair.WithoutInputEdit(merged["weight"]) };
+
+        private Tensor? Mask(Tensor x) => positions is null ? null
+            : Call.Current?.Selected(positions, x.shape[0], x.shape[1]) ?? positions.Of(ones(x.shape[0], x.shape[1], dtype: int64));
 
         public override LowRankPair? AsLowRank(Adaptable host) =>
             positions is null ? new LowRankPair(psi.Weight, ((Linear)host).Weight.to(phi.Weight.dtype).mm(phi.Weight.t()), pair.LoraAlpha) : null;
