@@ -105,7 +105,7 @@ internal sealed class SiteSelection
     // A layer in which the module would stand may be left out on purpose.
     private bool IsLeftOut(Site like, int layer)
     {
-        var name = $"{like.Parent.Replace($".{like.Layer}.", $".{layer}.", StringComparison.Ordinal)}.{like.LocalName}";
+        var name = like.Name.Replace($".{like.Layer}.", $".{layer}.", StringComparison.Ordinal);
         return config.LayersToTransform is { Count: > 0 } layers && !layers.Contains(layer)
             || config.ExcludeModules?.Match(like with { Name = name, Alias = null }) == true;
     }
