@@ -46,7 +46,8 @@ public static partial class AtomicFile
     }
 
     private static IOException NotWritten(string path, string folder, string temporary, Exception reason) =>
-        new($"{path} could not be written: {reason.Message.Replace(temporary, folder, StringComparison.Ordinal).TrimEnd('.')}. What was there before is unchanged. Free some space, or name a folder that exists and can be written to.", reason);
+        new($"{path} could not be written: {reason.Message.Replace(temporary, folder, StringComparison.Ordinal).TrimEnd('.')}. " +
+            "What was there before is unchanged. Free some space, or name a folder that exists and can be written to.", reason);
 
     private static void Remove(string temporary)
     {

@@ -1,7 +1,8 @@
 namespace Weft.Checkpoints;
 
 /// <summary>A GGUF file, memory-mapped: typed metadata and tensors in packed kinds, unpacked as they are read.</summary>
-/// <remarks>Names are the file's own (<c>blk.0.attn_q.weight</c>) and rows stand in its order: what a family stores otherwise is put right by the family's own file.
+/// <remarks>Names are the file's own (<c>blk.0.attn_q.weight</c>) and rows stand in its order: what a family stores otherwise is put right by the
+/// family's own file.
 /// <see cref="Metadata"/> holds <c>ulong</c> (all unsigned types), <c>long</c> (all signed ones), <c>double</c>, <c>bool</c>, <c>string</c>, and arrays of one of these or of arrays
 /// (<c>object[]</c>). Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.</remarks>
 public sealed class Gguf : Checkpoint
@@ -10,10 +11,10 @@ public sealed class Gguf : Checkpoint
     private readonly GgufHeader header;
     private readonly OrderedDictionary<string, TensorEntry> entries = new(StringComparer.Ordinal);
 
-    private Gguf(string path)
+    private Gguf(string path, string name)
         : base(path)
     {
-        file = MappedFile.Open(path, GgufHeader.Shortest, $"a GGUF file begins with {GgufHeader.Shortest} bytes: magic, version and two counts");
+        file = MappedFile.Open(name, GgufHeader.Shortest, $"a GGUF file begins with {GgufHeader.Shortest} bytes: magic, version and two counts");
         try
         {
             header = GgufHeader.Read(file);
@@ -23,7 +24,7 @@ public sealed class Gguf : Checkpoint
             file.Dispose();
             throw;
         }
-        foreach (var (name, packed) in header.Tensors) entries.Add(name, packed.Entry);
+        foreach (var (tensor, packed) in header.Tensors) entries.Add(tensor, packed.Entry);
     }
 
     /// <summary>The version of the format: 2 or 3.</summary>
@@ -40,7 +41,10 @@ public sealed class Gguf : Checkpoint
     /// <exception cref="FileNotFoundException">The file is missing.</exception>
     /// <exception cref="InvalidDataException">The file breaks the format, is big-endian, or packs a tensor in a kind that is not supported.</exception>
     public static new Gguf Open(string path) =>
-        File.Exists(path) ? new Gguf(path) : throw new FileNotFoundException($"{path} is not there.", path);
+        File.Exists(path) ? new Gguf(path, path) : throw new FileNotFoundException($"{path} is not there.", path);
+
+    /// <summary>Opens the only GGUF file of a folder.</summary>
+    internal static Gguf Open(string folder, string name) => new(folder, name);
 
     /// <inheritdoc/>
     /// <remarks>F32, F16 and BF16 read in their own type are the mapped file itself. The packed kinds are unpacked by all cores: the numbers are those of float32

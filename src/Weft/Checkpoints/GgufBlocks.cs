@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Weft.Checkpoints;
@@ -34,12 +35,14 @@ internal static unsafe class GgufBlocks
     /// <param name="source">The numbers.</param>
     /// <param name="target">Room for as many.</param>
     /// <param name="count">A multiple of 16.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Round(float* source, ushort* target, int count)
     {
         for (var i = 0; i < count; i += 16)
             Vector256.Store(Vector256.Narrow(Rounded(source + i), Rounded(source + i + 8)), target + i);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<uint> Rounded(float* source)
     {
         var bits = Vector256.Load((uint*)source);
@@ -50,6 +53,7 @@ internal static unsafe class GgufBlocks
         return Vector256.ConditionalSelect(notANumber, Vector256.Create(0x7FC0u), rounded);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Run(delegate*<byte*, float*, void> unpack, GgufKind kind, byte* source, float* target, int blocks)
     {
         for (; blocks > 0; blocks--, source += kind.Bytes, target += kind.Numbers) unpack(source, target);

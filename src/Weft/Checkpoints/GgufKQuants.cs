@@ -1,8 +1,10 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using static Weft.Checkpoints.GgufQuants;
 
 namespace Weft.Checkpoints;
 
+// optimised from the first call on: a model is unpacked once, before the runtime would get round to it
 /// <summary>One block of 256 numbers of each of GGUF's K kinds, unpacked to float32.</summary>
 /// <remarks>A block has float16 scales d and d_min, and small whole scales s and offsets t for its groups of 16 or 32 numbers q; every product is rounded.
 /// <code>
@@ -12,6 +14,7 @@ namespace Weft.Checkpoints;
 internal static unsafe class GgufKQuants
 {
     // scales and offsets (16 bytes, four bits each), q (64 bytes, two bits each), d, d_min
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Q2_K(byte* block, float* numbers)
     {
         var (d, least, three) = (Half(block + 80), Half(block + 82), Vector128.Create((byte)3));
@@ -24,6 +27,7 @@ internal static unsafe class GgufKQuants
     }
 
     // third bits (32 bytes), q (64 bytes, two bits each), scales (12 bytes, six bits each), d
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Q3_K(byte* block, float* numbers)
     {
         var (d, three, four) = (Half(block + 108), Vector128.Create((byte)3), Vector128.Create((sbyte)4));
@@ -40,6 +44,7 @@ internal static unsafe class GgufKQuants
     }
 
     // d, d_min, scales and offsets (12 bytes, six bits each), q (128 bytes, four bits each)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Q4_K(byte* block, float* numbers)
     {
         var (d, least) = (Half(block), Half(block + 2));
@@ -56,6 +61,7 @@ internal static unsafe class GgufKQuants
     }
 
     // as Q4_K, with the fifth bits (32 bytes) before q
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Q5_K(byte* block, float* numbers)
     {
         var (d, least) = (Half(block), Half(block + 2));
@@ -73,6 +79,7 @@ internal static unsafe class GgufKQuants
     }
 
     // q's lower four bits (128 bytes), its upper two (64 bytes), scales (16 signed bytes), d
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Q6_K(byte* block, float* numbers)
     {
         var (d, three, thirtyTwo) = (Half(block + 208), Vector128.Create((byte)3), Vector128.Create((sbyte)32));

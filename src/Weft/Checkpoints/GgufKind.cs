@@ -25,11 +25,12 @@ internal sealed record GgufKind(string Name, int Numbers, int Bytes, ScalarType?
         [30] = new("BF16", 1, 2, ScalarType.BFloat16),
     };
 
-    private static readonly Dictionary<uint, string> others = new()
-    {
-        [9] = "Q8_1", [15] = "Q8_K", [16] = "IQ2_XXS", [17] = "IQ2_XS", [18] = "IQ3_XXS", [19] = "IQ1_S", [20] = "IQ4_NL", [21] = "IQ3_S", [22] = "IQ2_S",
-        [23] = "IQ4_XS", [24] = "I8", [25] = "I16", [26] = "I32", [27] = "I64", [28] = "F64", [29] = "IQ1_M", [34] = "TQ1_0", [35] = "TQ2_0", [39] = "MXFP4",
-    };
+    // by number; those without a name were withdrawn
+    private static readonly string[] names =
+    [
+        "F32", "F16", "Q4_0", "Q4_1", "", "", "Q5_0", "Q5_1", "Q8_0", "Q8_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "Q8_K", "IQ2_XXS", "IQ2_XS", "IQ3_XXS",
+        "IQ1_S", "IQ4_NL", "IQ3_S", "IQ2_S", "IQ4_XS", "I8", "I16", "I32", "I64", "F64", "IQ1_M", "BF16", "", "", "", "TQ1_0", "TQ2_0", "", "", "", "MXFP4",
+    ];
 
     /// <summary>The names of all kinds that are read.</summary>
     public static string Supported => string.Join(", ", known.Values.Select(k => k.Name));
@@ -38,5 +39,5 @@ internal sealed record GgufKind(string Name, int Numbers, int Bytes, ScalarType?
     public static GgufKind? Of(uint id) => known.GetValueOrDefault(id);
 
     /// <summary>The name of a kind that is not read, or its number.</summary>
-    public static string NameOf(uint id) => others.GetValueOrDefault(id) ?? $"number {id}";
+    public static string NameOf(uint id) => id < names.Length && names[id].Length > 0 ? names[id] : $"number {id}";
 }

@@ -4,6 +4,7 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Weft.Checkpoints;
 
+// optimised from the first call on: a model is unpacked once, before the runtime would get round to it
 /// <summary>One block of 32 numbers of each of GGUF's plain kinds, unpacked to float32.</summary>
 /// <remarks>d and m are the block's float16 scale and offset, q its small whole numbers; product and sum are rounded one after the other.
 /// <code>
@@ -12,6 +13,7 @@ namespace Weft.Checkpoints;
 /// Layouts: block structs in ggml/src/ggml-common.h, formulas in gguf-py/gguf/quants.py of ggml-org/llama.cpp.</remarks>
 internal static unsafe class GgufQuants
 {
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Q4_0(byte* block, float* numbers)
     {
         var (d, q, eight) = (Half(block), Vector128.Load(block + 2), Vector128.Create((sbyte)8));
@@ -19,6 +21,7 @@ internal static unsafe class GgufQuants
         Scale((q >>> 4).AsSByte() - eight, d, numbers + 16);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Q4_1(byte* block, float* numbers)
     {
         var (d, m, q) = (Half(block), Half(block + 2), Vector128.Load(block + 4));
@@ -26,6 +29,7 @@ internal static unsafe class GgufQuants
         Scale((q >>> 4).AsSByte(), d, m, numbers + 16);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Q5_0(byte* block, float* numbers)
     {
         var (d, q, sixteen) = (Half(block), Vector128.Load(block + 6), Vector128.Create((sbyte)16));
@@ -33,6 +37,7 @@ internal static unsafe class GgufQuants
         Scale(((q >>> 4) | FifthBits(block + 4)).AsSByte() - sixteen, d, numbers + 16);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Q5_1(byte* block, float* numbers)
     {
         var (d, m, q) = (Half(block), Half(block + 2), Vector128.Load(block + 8));
@@ -40,6 +45,7 @@ internal static unsafe class GgufQuants
         Scale(((q >>> 4) | FifthBits(block + 6)).AsSByte(), d, m, numbers + 16);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Q8_0(byte* block, float* numbers)
     {
         var d = Half(block);
@@ -95,7 +101,8 @@ internal static unsafe class GgufQuants
     private static Vector128<byte> FifthBits(byte* bits)
     {
         var mask = Vector128.Create(0x8040201008040201UL).AsByte();
-        var spread = Vector128.Create(Vector64.Create(bits[0]), Vector64.Create(bits[1]));
+        var both = Vector128.Create(Unsafe.ReadUnaligned<ushort>(bits)).AsByte();
+        var spread = Vector128.Shuffle(both, Vector128.Create(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, (byte)1));
         return Vector128.Equals(spread & mask, mask) & Vector128.Create((byte)16);
     }
 }

@@ -35,7 +35,7 @@ internal sealed class GgufReader(MappedFile file, Problems problems)
     public string Text(string what)
     {
         var at = Position;
-        var length = UInt64($"the length of {what}");
+        var length = UInt64(what);
         if (length > (ulong)Math.Min(Left, int.MaxValue)) throw Broken(at, $"{what} is said to be {length} bytes long, but {Left} are left");
         var bytes = Take((int)length, what);
         return Utf8.IsValid(bytes) ? strict.GetString(bytes) : throw Broken(at + 8, $"{what} is not UTF-8");
@@ -96,9 +96,11 @@ internal sealed class GgufReader(MappedFile file, Problems problems)
             1 or 3 or 5 or 11 => Fill(count, () => (long)Single(type, key, at)),
             6 or 12 => Fill(count, () => (double)Single(type, key, at)),
             7 => Fill(count, () => Bool(key)),
-            _ => Fill(count, () => Text($"\"{key}\"")),
+            _ => Texts(count, $"\"{key}\""),
         };
     }
+
+    private string[] Texts(int count, string what) => Fill(count, () => Text(what));
 
     private static T[] Fill<T>(int count, Func<T> next)
     {

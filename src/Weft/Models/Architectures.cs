@@ -41,7 +41,7 @@ public static class Architectures
         var type = config["model_type"] is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
         if (type is null) throw new InvalidDataException($"{source}: config.json has no model_type. Known are: {string.Join(", ", All)}.");
         if (!families.TryGetValue(type, out var create)) throw new InvalidDataException($"{source}: model_type \"{type}\" is not known. Known are: {string.Join(", ", All)}.");
-        return create(config, weights, source);
+        return create(JsonNode.Parse(config.ToJsonString())!.AsObject(), weights, source); // numbers made in code then read like those of a file
     }
 
     /// <summary>A GGUF file in Hugging Face's names, row order and config, by the family its metadata names.</summary>

@@ -57,6 +57,30 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Fact]
+    public void A_file_can_be_written_anew_from_its_own_tensors()
+    {
+        using var scope = NewDisposeScope();
+        var path = folder.File("a.safetensors");
+        Safetensors.Write(path, [("w", arange(100, float32))]);
+        using var old = Safetensors.Open(path);
+        Safetensors.Write(path, [("w", old.Read("w") * 2), ("v", old.Read("w"))]);
+        using var renewed = Safetensors.Open(path);
+        Assert.Equal(99, old.Read("w")[99].item<float>());
+        Assert.Equal(198, renewed.Read("w")[99].item<float>());
+        Assert.True(old.Read("w").Equals(renewed.Read("v")));
+    }
+
+    [Fact]
+    public void A_folder_with_one_gguf_file_opens_by_it()
+    {
+        using var scope = NewDisposeScope();
+        File.WriteAllBytes(folder.File("model.gguf"), new GgufBytes().Tensor("a", 0, 0, 4).File(16));
+        using var read = Checkpoint.Open(folder.Path);
+        Assert.Equal(folder.Path, read.Path);
+        Assert.Equal(("F32", folder.File("model.gguf")), (read.Tensors["a"].Kind, read.Tensors["a"].File));
+    }
+
+    [Fact]
     public void A_tensor_that_is_not_aligned_is_copied()
     {
         using var scope = NewDisposeScope();
