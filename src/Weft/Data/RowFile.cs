@@ -95,10 +95,11 @@ public static class RowFile
 
     private static List<DataRow> JsonArray(string path, string text)
     {
+        if (string.IsNullOrWhiteSpace(text)) return [];
         JsonNode? json;
         try
         {
-            json = JsonNode.Parse(text.Trim().Length == 0 ? "[]" : text);
+            json = JsonNode.Parse(text);
         }
         catch (JsonException e)
         {
