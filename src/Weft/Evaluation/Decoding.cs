@@ -73,7 +73,7 @@ internal sealed class Decoding : IDisposable
         ids.Dispose();
         ids = tensor(next).unsqueeze(1).DetachFromDisposeScope();
         if (kept is not null) Keep(kept);
-        occurred?.scatter_(1, ids, true);
+        occurred?.scatter_(1, ids, ones(ids.shape, dtype: ScalarType.Bool));
     }
 
     public void Dispose()

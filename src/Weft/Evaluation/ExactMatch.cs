@@ -12,7 +12,7 @@ public static class ExactMatch
     /// <param name="rowsAtOnce">Most rows of a batch; prompts of similar length are answered together. It does not change what is drawn.</param>
     /// <param name="progress">Receives how many rows are done.</param>
     /// <param name="cancellation">Ends it between two tokens.</param>
-    /// <exception cref="ArgumentException">There are no rows, there is no decoder, or as <see cref="Generator"/> says.</exception>
+    /// <exception cref="ArgumentException">There are no rows, there is no decoder, or as <see cref="Generation"/> says.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static ExactMatchResult Of(
         CausalModel model, IReadOnlyList<(IReadOnlyList<int> Prompt, string Completion)> rows, GenerationOptions options, int rowsAtOnce = 32, IProgress<int>? progress = null,
@@ -26,7 +26,7 @@ public static class ExactMatch
         var done = 0;
         foreach (var batch in SimilarLength.Batches([.. rows.Select(r => r.Prompt.Count)], rowsAtOnce, int.MaxValue))
         {
-            var answers = Generator.Run(model, [.. batch.Select(i => rows[i].Prompt)], options, batch, cancellation);
+            var answers = Generation.Run(model, [.. batch.Select(i => rows[i].Prompt)], options, batch, cancellation);
             for (var i = 0; i < batch.Count; i++) answered[batch[i]] = new AnsweredRow(rows[batch[i]].Completion, answers[i]);
             progress?.Report(done += batch.Count);
         }

@@ -14,7 +14,6 @@ public sealed record AttentionMask(Tensor? Added, bool IsCausal)
     public static AttentionMask For(TokenInput input, long cached, long? window)
     {
         ArgumentNullException.ThrowIfNull(input);
-        using var scope = NewDisposeScope();
         using var _ = no_grad();
         var (queries, keys) = (input.Ids.shape[1], cached + input.Ids.shape[1]);
         if (input.Mask is { } mask && mask.shape[1] != keys)
@@ -22,6 +21,7 @@ public sealed record AttentionMask(Tensor? Added, bool IsCausal)
         if (input.Segments is not null && cached > 0) throw new ArgumentException("Packed rows are computed at once: their documents cannot go on behind a cache.");
         var slides = window is { } w && w < keys;
         if (queries == 1) return OneQuery(input.Mask, keys, slides ? window : null);
+        using var scope = NewDisposeScope();
         var padded = input.Mask is not null && HidesFirst(input.Mask);
         if (!slides && !padded && input.Segments is null && cached == 0) return new AttentionMask(null, IsCausal: true);
         var query = arange(cached, keys).unsqueeze(1);

@@ -9,7 +9,7 @@ namespace Weft.Evaluation;
 /// training mode (no dropout) while answers are generated. Rows that ended are let go. With dynamic scaling of positions, a row longer
 /// than the model was made for keeps cached keys as they were turned, as the reference does.
 /// </remarks>
-public static class Generator
+public static class Generation
 {
     /// <summary>Generates whole answers.</summary>
     /// <param name="model">The model, with the adapters that act.</param>
