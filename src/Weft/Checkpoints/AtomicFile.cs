@@ -14,9 +14,10 @@ public static partial class AtomicFile
         var full = Path.GetFullPath(path);
         var folder = Path.GetDirectoryName(full) ?? throw new IOException($"{path} could not be written: it is not a name of a file.");
         var temporary = Path.Combine(folder, $".{Guid.NewGuid():N}.tmp");
+        var stream = Create(path, folder, temporary);
         try
         {
-            using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16))
+            using (stream)
             {
                 content(stream);
                 stream.Flush(flushToDisk: true);
@@ -27,11 +28,26 @@ public static partial class AtomicFile
         catch (Exception e)
         {
             Remove(temporary);
-            if (e is UnauthorizedAccessException or DirectoryNotFoundException || e.GetType() == typeof(IOException))
-                throw new IOException($"{path} could not be written: {e.Message.TrimEnd('.')}. What was there before is unchanged. Free some space, or name a folder that exists and can be written to.", e);
+            if (e is UnauthorizedAccessException || e.GetType() == typeof(IOException)) throw NotWritten(path, folder, temporary, e);
             throw;
         }
     }
+
+    private static FileStream Create(string path, string folder, string temporary)
+    {
+        try
+        {
+            return new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw NotWritten(path, folder, temporary, e);
+        }
+    }
+
+    private static IOException NotWritten(string path, string folder, string temporary, Exception reason) =>
+        new($"{path} could not be written: {reason.Message.Replace(temporary, folder, StringComparison.Ordinal).TrimEnd('.')}. " +
+            "What was there before is unchanged. Free some space, or name a folder that exists and can be written to.", reason);
 
     private static void Remove(string temporary)
     {

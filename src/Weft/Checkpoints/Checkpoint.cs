@@ -1,7 +1,8 @@
 namespace Weft.Checkpoints;
 
 /// <summary>Named tensors on disk, listed without being read.</summary>
-/// <remarks>Tensors that <see cref="Read"/> gave stay valid after <see cref="Dispose()"/>: the map is released with the last of them.</remarks>
+/// <remarks>Tensors that <see cref="Read"/> gave stay valid after <see cref="Dispose()"/>: the map is released with the last of them.
+/// A file may be replaced while it is open (<see cref="AtomicFile"/>), but must not be cut short: touching what is gone ends the process.</remarks>
 public abstract class Checkpoint : IDisposable
 {
     private static readonly string[] names = ["model.safetensors", "model.safetensors.index.json", "adapter_model.safetensors"];
@@ -75,7 +76,7 @@ public abstract class Checkpoint : IDisposable
             return name.EndsWith(".json", StringComparison.Ordinal) ? new ShardedSafetensors(folder, file) : new SafetensorsFile(folder, file);
         }
         var gguf = Directory.GetFiles(folder, "*.gguf").Order(StringComparer.Ordinal).ToArray();
-        if (gguf.Length == 1) return Gguf.Open(gguf[0]);
+        if (gguf.Length == 1) return Gguf.Open(folder, gguf[0]);
         if (gguf.Length > 1)
             throw new FileNotFoundException($"{folder} holds {gguf.Length} .gguf files, name one of them: {string.Join(", ", gguf.Select(System.IO.Path.GetFileName))}.");
         var there = Directory.EnumerateFileSystemEntries(folder).Select(e => System.IO.Path.GetFileName(e)!).Order(StringComparer.Ordinal).ToArray();

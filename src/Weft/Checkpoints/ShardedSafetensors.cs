@@ -22,7 +22,8 @@ internal sealed class ShardedSafetensors : Checkpoint
             ReadIndex(index, problems);
             foreach (var name in shardOf.Values.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)) OpenShard(folder, name, problems);
             foreach (var (tensor, shard) in shardOf)
-                if (shards.TryGetValue(shard, out var file) && !file.Tensors.ContainsKey(tensor)) problems.Add($"{shard}: has no tensor \"{tensor}\", which the index places there");
+                if (shards.TryGetValue(shard, out var file) && !file.Tensors.ContainsKey(tensor))
+                    problems.Add($"{shard}: has no tensor \"{tensor}\", which the index places there");
             problems.ThrowIfAny();
         }
         catch

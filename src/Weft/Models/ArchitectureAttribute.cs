@@ -9,6 +9,6 @@ public sealed class ArchitectureAttribute(string modelType) : Attribute
     /// <summary>The model_type.</summary>
     public string ModelType { get; } = modelType;
 
-    /// <summary>What <c>general.architecture</c> of a GGUF file calls it, or null where that format is not read.</summary>
+    /// <summary>What <c>general.architecture</c> of a GGUF file calls it, or null; the class then has <c>internal static Checkpoint FromGguf(Gguf file)</c>.</summary>
     public string? Gguf { get; init; }
 }

@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Text.Json.Nodes;
+using Weft.Checkpoints;
 using Weft.Nn;
 
 namespace Weft.Models;
@@ -7,7 +8,9 @@ namespace Weft.Models;
 /// <summary>Every model family this process knows, found by <see cref="ArchitectureAttribute"/>.</summary>
 public static class Architectures
 {
-    private static readonly SortedDictionary<string, (ArchitectureAttribute Name, Func<JsonObject, Weights, string, CausalModel> Create)> families = new(StringComparer.Ordinal);
+    private static readonly SortedDictionary<string, Func<JsonObject, Weights, string, CausalModel>> families = new(StringComparer.Ordinal);
+
+    private static readonly SortedDictionary<string, Func<Gguf, Checkpoint>> foreign = new(StringComparer.Ordinal);
 
     static Architectures() => AddFrom(typeof(Architectures).Assembly);
 
@@ -24,8 +27,9 @@ public static class Architectures
             if (type.GetCustomAttribute<ArchitectureAttribute>() is not { } name) continue;
             var create = type.GetMethod("Create", [typeof(JsonObject), typeof(Weights), typeof(string)])
                 ?? throw new InvalidOperationException($"{type} names the model_type \"{name.ModelType}\" but has no Create(JsonObject, Weights, string).");
-            if (!families.TryAdd(name.ModelType, (name, create.CreateDelegate<Func<JsonObject, Weights, string, CausalModel>>())))
+            if (!families.TryAdd(name.ModelType, create.CreateDelegate<Func<JsonObject, Weights, string, CausalModel>>()))
                 throw new InvalidOperationException($"{type} and another class both claim model_type \"{name.ModelType}\".");
+            if (name.Gguf is { } gguf) foreign[gguf] = type.GetMethod("FromGguf", BindingFlags.Static | BindingFlags.NonPublic)!.CreateDelegate<Func<Gguf, Checkpoint>>();
         }
     }
 
@@ -36,12 +40,17 @@ public static class Architectures
         ArgumentNullException.ThrowIfNull(config);
         var type = config["model_type"] is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
         if (type is null) throw new InvalidDataException($"{source}: config.json has no model_type. Known are: {string.Join(", ", All)}.");
-        if (!families.TryGetValue(type, out var family)) throw new InvalidDataException($"{source}: model_type \"{type}\" is not known. Known are: {string.Join(", ", All)}.");
-        return family.Create(config, weights, source);
+        if (!families.TryGetValue(type, out var create)) throw new InvalidDataException($"{source}: model_type \"{type}\" is not known. Known are: {string.Join(", ", All)}.");
+        return create(JsonNode.Parse(config.ToJsonString())!.AsObject(), weights, source); // numbers made in code then read like those of a file
     }
 
-    /// <summary>The model_type of a GGUF architecture.</summary>
-    /// <exception cref="InvalidDataException">No family reads it.</exception>
-    public static string OfGguf(string architecture) => families.Values.FirstOrDefault(f => f.Name.Gguf == architecture).Name?.ModelType
-        ?? throw new InvalidDataException($"GGUF architecture \"{architecture}\" is not known. Known are: {string.Join(", ", families.Values.Select(f => f.Name.Gguf).OfType<string>())}.");
+    /// <summary>A GGUF file in Hugging Face's names, row order and config, by the family its metadata names.</summary>
+    /// <exception cref="InvalidDataException">No family reads that architecture; those that are read are listed.</exception>
+    internal static Checkpoint FromGguf(Gguf file)
+    {
+        var architecture = file.Metadata.TryGetValue("general.architecture", out var value) ? value as string : null;
+        return foreign.TryGetValue(architecture ?? "", out var view)
+            ? view(file)
+            : throw new InvalidDataException($"{file.Path}: general.architecture \"{architecture}\" is not known. GGUF files are read of: {string.Join(", ", foreign.Keys)}.");
+    }
 }

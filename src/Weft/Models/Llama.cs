@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Weft.Adapters;
+using Weft.Checkpoints;
 using Weft.Nn;
 
 namespace Weft.Models;
@@ -103,6 +104,9 @@ public sealed class Llama : CausalModel
 
     /// <summary>The model of a config and weights.</summary>
     public static CausalModel Create(JsonObject config, Weights weights, string source) => new Llama(config, weights) { Source = source };
+
+    /// <summary>A GGUF file of this family in Hugging Face's words.</summary>
+    internal static Checkpoint FromGguf(Gguf file) => new LlamaGguf(file);
 
     /// <inheritdoc/>
     public override Tensor Hidden(TokenInput input, KvCache? cache = null, IList<Tensor>? states = null, Call? call = null)

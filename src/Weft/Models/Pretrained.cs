@@ -19,6 +19,11 @@ public static class Pretrained
         var checkpoint = Checkpoint.Open(found);
         try
         {
+            if (checkpoint is Gguf file)
+            {
+                checkpoint = Architectures.FromGguf(file);
+                return Architectures.Create(ConfigBeside(found) ?? ((IHuggingFaceView)checkpoint).Config, Weights.From(checkpoint, matrices), path);
+            }
             return Architectures.Create(ReadConfig(found), Weights.From(checkpoint, matrices), path);
         }
         catch

@@ -1,57 +1,85 @@
-using System.Buffers.Binary;
-using System.Text;
+using System.Runtime.InteropServices;
 
 namespace Weft.Native;
 
-/// <summary>Lets TorchSharp's binding load where libstdc++ is older than GCC 13, by a patched copy in a cache folder.</summary>
-internal static class LibstdcxxFallback
+/// <summary>Loads TorchSharp's binding where libstdc++ is older than that of GCC 13 (Debian 12, Ubuntu 22.04), as a patched copy that is never a shared file.</summary>
+internal static partial class LibstdcxxFallback
 {
-    public static string PatchedCopy(string library)
-    {
-        var folder = Path.Combine(Path.GetTempPath(), "weft-native-0.107.0");
-        Directory.CreateDirectory(folder);
-        var copy = Path.Combine(folder, "libLibTorchSharp.so");
-        if (File.Exists(copy)) return copy;
-        var part = $"{copy}.{Environment.ProcessId}";
-        File.WriteAllBytes(part, Patch(File.ReadAllBytes(library)));
-        File.Move(part, copy, overwrite: true);
-        return copy;
-    }
+    /// <summary>The version of libstdc++'s symbols that one symbol of the binding is bound to.</summary>
+    public const string MissingVersion = "GLIBCXX_3.4.32";
 
-    private static byte[] Patch(byte[] b)
+    /// <summary>Loads a copy of a binding that did not load.</summary>
+    /// <param name="binding">Its path.</param>
+    /// <param name="error">What the system's loader said of it.</param>
+    /// <exception cref="DllNotFoundException">The cause is another one, or the copy does not load either.</exception>
+    public static void Load(string binding, string error)
     {
-        ushort U16(long o) => BinaryPrimitives.ReadUInt16LittleEndian(b.AsSpan((int)o));
-        uint U32(long o) => BinaryPrimitives.ReadUInt32LittleEndian(b.AsSpan((int)o));
-        ulong U64(long o) => BinaryPrimitives.ReadUInt64LittleEndian(b.AsSpan((int)o));
-        string S(long o) => Encoding.ASCII.GetString(b, (int)o, Array.IndexOf(b, (byte)0, (int)o) - (int)o);
-
-        var (table, size, count, names) = ((long)U64(0x28), U16(0x3A), U16(0x3C), U16(0x3E));
-        var strings = (long)U64(table + names * size + 0x18);
-        var sections = Enumerable.Range(0, count).Select(i => table + i * size)
-            .ToDictionary(h => S(strings + U32(h)) + (U32(h) == 0 ? h : ""), h => ((long)U64(h + 0x18), (long)U64(h + 0x20)));
-        var (symbols, symbolBytes) = sections[".dynsym"];
-        var symbolNames = sections[".dynstr"].Item1;
-        var index = Enumerable.Range(0, (int)(symbolBytes / 24))
-            .First(i => S(symbolNames + U32(symbols + 24L * i)) == "_ZSt21ios_base_library_initv");
-        var at = (int)(symbolNames + U32(symbols + 24L * index));
-        Array.Clear(b, at, 28);
-        "_ZNSt8ios_base4InitC1Ev"u8.CopyTo(b.AsSpan(at));
-        var need = sections[".gnu.version_r"].Item1;
-        var (oldest, weak) = (-1, -1L);
-        while (true)
+        if (!error.Contains(MissingVersion, StringComparison.Ordinal)) throw new DllNotFoundException(DoesNotLoad(binding, error));
+        try
         {
-            var entry = need + U32(need + 8);
-            for (var k = 0; k < U16(need + 2); k++, entry += U32(entry + 12))
-            {
-                if (S(symbolNames + U32(entry + 8)) == "GLIBCXX_3.4.32") weak = entry + 4;
-                if (S(symbolNames + U32(entry + 8)) == "GLIBCXX_3.4") oldest = U16(entry + 6);
-                if (U32(entry + 12) == 0) break;
-            }
-            if (U32(need + 12) == 0) break;
-            need += U32(need + 12);
+            var copy = BindingPatch.Apply(File.ReadAllBytes(binding));
+            if (!TryLoadFromMemory(copy)) LoadFromFile(copy);
         }
-        BinaryPrimitives.WriteUInt16LittleEndian(b.AsSpan((int)(sections[".gnu.version"].Item1 + 2 * index)), (ushort)oldest);
-        BinaryPrimitives.WriteUInt16LittleEndian(b.AsSpan((int)weak), 2);
-        return b;
+        catch (InvalidDataException e)
+        {
+            throw new DllNotFoundException($"{DoesNotLoad(binding, error)} It cannot be patched for it: {e.Message}", e);
+        }
+        catch (DllNotFoundException e)
+        {
+            throw new DllNotFoundException(DoesNotLoad(binding, e.Message), e);
+        }
     }
+
+    /// <summary>Says why a binding does not load and what the system lacks.</summary>
+    public static string DoesNotLoad(string binding, string error)
+    {
+        var way = error.Contains("GLIBCXX_", StringComparison.Ordinal) || error.Contains("CXXABI_", StringComparison.Ordinal)
+            ? "The system's libstdc++ is too old: it must be that of GCC 12 or later (GLIBCXX_3.4.30), as in Debian 12, Ubuntu 22.04 or later."
+            : error.Contains("GLIBC_", StringComparison.Ordinal)
+            ? "The system's C library is too old: glibc 2.35 or later is needed, as in Debian 12, Ubuntu 22.04 or later."
+            : "A library it names is missing or is of another version.";
+        return $"TorchSharp's binding {binding} does not load: {error.Trim()} {way}";
+    }
+
+    private static bool TryLoadFromMemory(byte[] library)
+    {
+        const uint closeOnExec = 1;
+        var file = memfd_create("libLibTorchSharp.so", closeOnExec);
+        if (file < 0) return false;
+        var path = $"/proc/self/fd/{file}";
+        try
+        {
+            File.WriteAllBytes(path, library);
+            return NativeLibrary.TryLoad(path, out _);
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+        finally
+        {
+            _ = close(file);
+        }
+    }
+
+    private static void LoadFromFile(byte[] library)
+    {
+        var folder = Directory.CreateTempSubdirectory("weft-"); // new, and of mode 0700
+        try
+        {
+            var path = Path.Combine(folder.FullName, "libLibTorchSharp.so");
+            File.WriteAllBytes(path, library);
+            NativeLibrary.Load(path);
+        }
+        finally
+        {
+            folder.Delete(recursive: true); // what is loaded stays loaded
+        }
+    }
+
+    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int memfd_create(string name, uint flags);
+
+    [LibraryImport("libc")]
+    private static partial int close(int file);
 }

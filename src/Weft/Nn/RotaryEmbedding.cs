@@ -39,6 +39,9 @@ public sealed class RotaryEmbedding
     /// <summary>What cos and sin are multiplied by; 1 but for yarn.</summary>
     public double AttentionFactor { get; }
 
+    /// <summary>What each pair turns by from one position to the next, in radians; of rows within the original length where the scaling is dynamic.</summary>
+    public IReadOnlyList<float> Frequencies => frequencies;
+
     /// <summary>cos and sin of each position's angles.</summary>
     /// <param name="positions">(batch or 1, tokens), int64.</param>
     /// <returns>Both (batch or 1, tokens, 1, d/2), float32.</returns>
