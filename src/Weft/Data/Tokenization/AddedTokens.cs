@@ -29,7 +29,9 @@ internal sealed class AddedTokens
     }
 
     /// <summary>The stretches of a text in order: added tokens, and what lies between them (token null).</summary>
-    public IEnumerable<(AddedToken? Token, int Start, int End)> Split(string text, bool parseSpecial)
+    /// <param name="text">The text.</param>
+    /// <param name="parseSpecial">Whether a special token found from one unit to another counts.</param>
+    public IEnumerable<(AddedToken? Token, int Start, int End)> Split(string text, Func<int, int, bool> parseSpecial)
     {
         var done = 0;
         for (var at = 0; byFirst.Count > 0 && at < text.Length;)
@@ -44,7 +46,7 @@ internal sealed class AddedTokens
             }
             var (start, end) = (at, at + content.Length);
             at = end;
-            if ((token.Special && !parseSpecial) || (token.SingleWord && (IsWordBefore(text, start) || IsWordAfter(text, end)))) continue;
+            if ((token.Special && !parseSpecial(start, end)) || (token.SingleWord && (IsWordBefore(text, start) || IsWordAfter(text, end)))) continue;
             if (token.LeftStrip)
                 while (start > done && char.IsWhiteSpace(text[start - 1])) start--;
             if (token.RightStrip)
