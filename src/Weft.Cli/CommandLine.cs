@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Help;
 using System.Reflection;
 using Weft.Cli.Commands;
 
@@ -23,7 +22,7 @@ internal static class CommandLine
             var root = Root(screen);
             var parsed = root.Parse([.. args], new ParserConfiguration { ResponseFileTokenReplacer = null });
             if (args.Contains("--json") && parsed.CommandResult.Command.Options.Any(o => o.Name == "--json")) screen.UseJson();
-            if (parsed.Action is null or not HelpAction && WithExamples.IsHelp(parsed) is false && parsed.Errors.Count > 0)
+            if (parsed.Errors.Count > 0 && !WithExamples.IsHelp(parsed))
                 throw new UsageException(Usage.ProblemsOf(parsed));
             return parsed.Invoke(new InvocationConfiguration { Output = screen.Output, Error = screen.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
         }

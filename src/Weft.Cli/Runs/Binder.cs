@@ -85,7 +85,7 @@ internal sealed class Binder(SourceDocument source)
         if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyList<>)) return TryReadList(value, type.GetGenericArguments()[0], out read);
         if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyDictionary<,>)) return TryReadMap(value, type.GetGenericArguments()[1], out read);
         if (value is not JsonValue scalar) return false;
-        if (type == typeof(string)) return (read = scalar.TryGetValue<string>(out var text) ? text : null) is not null;
+        if (type == typeof(string)) return scalar.TryGetValue<string>(out var text) && (read = text) is not null;
         if (type == typeof(bool)) return (read = scalar.TryGetValue<bool>(out var flag) ? flag : null) is not null;
         if (type.IsEnum) return scalar.TryGetValue<string>(out var word) && TryReadWord(word, type, out read);
         if (scalar.GetValueKind() != JsonValueKind.Number) return false;
@@ -104,7 +104,7 @@ internal sealed class Binder(SourceDocument source)
 
     private static bool TryReadList(JsonNode? value, Type element, out object? read)
     {
-        var items = value is JsonArray array ? [.. array] : value is JsonValue ? new[] { value } : null; // one value is a list of one
+        List<JsonNode?>? items = value is JsonArray array ? [.. array] : value is JsonValue ? [value] : null; // one value is a list of one
         var list = (IList)Activator.CreateInstance(typeof(List<>).MakeGenericType(element))!;
         read = list;
         foreach (var item in items ?? [])
