@@ -21,7 +21,8 @@ internal static class Usage
         return $"{string.Join('\n', problems.Distinct())}\n`{Name(command)} --help` shows what is possible.";
     }
 
-    private static string UnknownOption(Command command, string token)
+    /// <summary>Says that a verb has no such option, with the nearest it has.</summary>
+    public static string UnknownOption(Command command, string token)
     {
         var name = token.Split('=')[0];
         var known = command.Options.Concat(command.Parents.OfType<Command>().SelectMany(p => p.Options).Where(o => o.Recursive)).Select(o => o.Name).Distinct().ToList();

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Reflection;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
 
@@ -50,6 +51,7 @@ internal sealed partial class XmlDocs
     private static string Plain(XNode node) => node switch
     {
         XText text => text.Value,
+        XElement { Name.LocalName: "see" } see when see.Attribute("cref")?.Value is ['P', ':', ..] property => JsonNamingPolicy.SnakeCaseLower.ConvertName(property.Split('.')[^1]), // an option, as files spell it
         XElement { Name.LocalName: "see" or "seealso" } see => (see.Attribute("cref")?.Value ?? see.Attribute("href")?.Value ?? see.Attribute("langword")?.Value ?? "").Split('.', '(')[^1],
         XElement { Name.LocalName: "paramref" } parameter => parameter.Attribute("name")?.Value ?? "",
         XElement inner => string.Concat(inner.Nodes().Select(Plain)),

@@ -32,6 +32,8 @@ internal sealed class RunArguments
     /// <exception cref="UsageException">Two run files, no model, or what is wrong with the file and its settings.</exception>
     public RunFile Read(ParseResult parsed)
     {
+        var flag = Words(parsed).FirstOrDefault(w => w.StartsWith('-'));
+        if (flag is not null) throw new UsageException(Usage.UnknownOption(parsed.CommandResult.Command, flag));
         var files = Words(parsed).Where(w => !IsSetting(w)).ToList();
         if (files.Count > 1) throw new UsageException($"Two run files are named, {files[0]} and {files[1]}; a run has one. Settings are key=value.");
         var settings = Words(parsed).Where(IsSetting).ToList();
