@@ -12,7 +12,7 @@ public enum RowFormat
     Auto,
 
     /// <summary>One JSON object a line.</summary>
-    JsonLines,
+    Jsonl,
 
     /// <summary>One JSON array of objects.</summary>
     Json,
@@ -39,7 +39,7 @@ public static class RowFile
         if (format == RowFormat.Auto)
             format = Path.GetExtension(path).ToLowerInvariant() switch
             {
-                ".jsonl" or ".ndjson" => RowFormat.JsonLines,
+                ".jsonl" or ".ndjson" => RowFormat.Jsonl,
                 ".json" => RowFormat.Json,
                 ".tsv" => RowFormat.Tsv,
                 var other => throw new NotSupportedException($"{path}: \"{other}\" says no format; known are .jsonl, .ndjson, .json and .tsv. Set format to jsonl, json or tsv."),
@@ -47,7 +47,7 @@ public static class RowFile
         var text = ReadUtf8(path);
         var rows = format switch
         {
-            RowFormat.JsonLines => JsonLines(path, text),
+            RowFormat.Jsonl => JsonLines(path, text),
             RowFormat.Json => JsonArray(path, text),
             _ => Tsv(path, text, header),
         };
@@ -95,10 +95,11 @@ public static class RowFile
 
     private static List<DataRow> JsonArray(string path, string text)
     {
+        if (string.IsNullOrWhiteSpace(text)) return [];
         JsonNode? json;
         try
         {
-            json = JsonNode.Parse(text.Trim().Length == 0 ? "[]" : text);
+            json = JsonNode.Parse(text);
         }
         catch (JsonException e)
         {

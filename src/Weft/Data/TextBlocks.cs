@@ -3,7 +3,7 @@ namespace Weft.Data;
 /// <summary>Plain texts as blocks of one length, for pretraining.</summary>
 public static class TextBlocks
 {
-    /// <summary>All texts one after the other, an end token behind each, cut into blocks; the last may be shorter.</summary>
+    /// <summary>All texts one after the other, an end token behind each, cut into blocks; the last may be shorter, and a single token left over, from which nothing is predicted, is left out.</summary>
     /// <remarks>Every token but a block's first is supervised. A block begins where the last one ended, whatever text that is in.</remarks>
     /// <param name="texts">The texts; special tokens in them are text.</param>
     /// <param name="tokenizer">The tokenizer; what it puts in front of a text is put in front of each.</param>
@@ -20,8 +20,9 @@ public static class TextBlocks
         var rest = new List<int>();
         foreach (var text in texts)
         {
-            rest.AddRange(tokenizer.Encode(text, parseSpecialTokens: false));
-            if (rest.Count == 0 || rest[^1] != end) rest.Add(end);
+            var ids = tokenizer.Encode(text, parseSpecialTokens: false);
+            rest.AddRange(ids);
+            if (ids.Length == 0 || ids[^1] != end) rest.Add(end);
             var done = 0;
             for (; rest.Count - done >= length; done += length) Add(rest.GetRange(done, length));
             rest.RemoveRange(0, done);
