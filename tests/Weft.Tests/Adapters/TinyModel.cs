@@ -10,13 +10,16 @@ internal sealed class TinyModel(params IReadOnlyList<Site> sites) : BaseModel
 
     public override IReadOnlyList<Site> Sites { get; } = sites;
 
-    public override IReadOnlyList<BaseTensor> Tensors { get; } = [.. sites.SelectMany(s => s.Host.Tensors).Distinct()];
+    /// <summary>A tensor that belongs to no host; it multiplies what the model returns.</summary>
+    public BaseTensor? Bare { get; init; }
+
+    public override IReadOnlyList<BaseTensor> Tensors => [.. Sites.SelectMany(s => s.Host.Tensors).Distinct(), .. Bare is null ? Array.Empty<BaseTensor>() : [Bare]];
 
     public Tensor Forward(Tensor x)
     {
         using var scope = NewDisposeScope();
         foreach (var site in Sites) x = site.Host.Forward(x);
-        return x.MoveToOuterDisposeScope();
+        return (Bare is null ? x : x * Bare.Value).MoveToOuterDisposeScope();
     }
 
     public override Tensor Probe()
