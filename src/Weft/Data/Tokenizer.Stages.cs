@@ -8,9 +8,9 @@ public sealed partial class Tokenizer
     // A stretch of text, or an added token found in it.
     private readonly record struct Stretch(AlignedText Text, AddedToken? Added);
 
-    private IEnumerable<Stretch> Stretches(string text, bool parseSpecial, bool track)
+    private IEnumerable<Stretch> Stretches(string text, Func<int, int, bool> parseSpecial, bool track, bool cutLiteral = false)
     {
-        foreach (var (token, start, end) in rawTokens.Split(text, parseSpecial))
+        foreach (var (token, start, end) in rawTokens.Split(text, parseSpecial, cutLiteral))
         {
             var raw = start == 0 && end == text.Length ? new AlignedText(text) : new AlignedText(text[start..end], start);
             if (token is not null)
@@ -19,7 +19,7 @@ public sealed partial class Tokenizer
                 continue;
             }
             var normalized = normalizer?.Apply(raw, track) ?? raw;
-            foreach (var (found, from, to) in normalizedTokens.Split(normalized.Text, parseSpecial))
+            foreach (var (found, from, to) in normalizedTokens.Split(normalized.Text, (s, e) => parseSpecial(normalized.From(s), normalized.To(e - 1)), cutLiteral))
                 yield return new(normalized.Slice(from, to - from), found);
         }
     }
@@ -30,12 +30,23 @@ public sealed partial class Tokenizer
         return preTokenizer?.Apply(whole, track) ?? whole;
     }
 
-    private Encoding EncodeAlone(string text, bool parseSpecial)
+    private static bool Everywhere(int start, int end) => true;
+
+    private static bool Nowhere(int start, int end) => false;
+
+    /// <summary>Ids of a text with special tokens parsed only outside some spans, and where each token stands, in UTF-16 units; nothing is added around it.</summary>
+    internal (int[] Ids, (int Start, int End)[] Spans) EncodeOutside(string text, IReadOnlyList<(int Start, int End)> literal)
+    {
+        var encoding = EncodeAlone(text, (start, end) => !literal.Any(span => span.Start < end && start < span.End), conversation: true);
+        return ([.. encoding.Ids], [.. encoding.Offsets]);
+    }
+
+    private Encoding EncodeAlone(string text, Func<int, int, bool> parseSpecial, bool conversation = false)
     {
         var (ids, tokens, offsets, words, ends) = (new List<int>(), new List<string>(), new List<(int, int)>(), new List<int?>(), new List<int>());
-        var points = CodePoints(text);
+        var points = conversation ? null : CodePoints(text);
         var word = 0;
-        foreach (var stretch in Stretches(text, parseSpecial, track: true))
+        foreach (var stretch in Stretches(text, parseSpecial, track: true, cutLiteral: conversation))
         {
             if (stretch.Added is { } token)
             {

@@ -110,7 +110,7 @@ public sealed partial class Tokenizer
         ArgumentNullException.ThrowIfNull(text);
         var ids = new List<int>(text.Length / 3 + 8);
         if (addSpecialTokens) ids.AddRange(before);
-        foreach (var stretch in Stretches(text, parseSpecialTokens, track: false))
+        foreach (var stretch in Stretches(text, parseSpecialTokens ? Everywhere : Nowhere, track: false))
             if (stretch.Added is { } token) ids.Add(token.Id);
             else
                 foreach (var word in Words(stretch.Text, track: false)) model.Encode(word.Span, ids, null);
@@ -128,8 +128,8 @@ public sealed partial class Tokenizer
     public Encoding EncodeWithOffsets(string text, string? pair = null, bool addSpecialTokens = true, bool parseSpecialTokens = true, Truncation? truncation = null)
     {
         ArgumentNullException.ThrowIfNull(text);
-        var a = EncodeAlone(text, parseSpecialTokens);
-        var b = pair is null ? null : EncodeAlone(pair, parseSpecialTokens);
+        var a = EncodeAlone(text, parseSpecialTokens ? Everywhere : Nowhere);
+        var b = pair is null ? null : EncodeAlone(pair, parseSpecialTokens ? Everywhere : Nowhere);
         if (truncation is not null) (a, b) = truncation.Apply(a, b, addSpecialTokens ? postProcessor.Added(b is not null) : 0);
         return postProcessor.Process(a, b, addSpecialTokens);
     }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Weft.Data;
 
 namespace Weft.Training;
 
@@ -54,6 +55,16 @@ public static class Train
             }
         }
     }
+
+    /// <summary>The same over batches of text; <c>CausalModel.Loss</c> is such a loss.</summary>
+    /// <param name="state">Where the run stands.</param>
+    /// <param name="data">The batches; the state counts with its <see cref="BatchSource.BatchesPerEpoch"/>.</param>
+    /// <param name="summedLoss">Sum of the nats over the supervised tokens of a batch, a scalar tensor.</param>
+    /// <param name="cancellation">Ends the sequence before the next step.</param>
+    /// <exception cref="InvalidOperationException">The loss or a gradient is not finite (the tensors are as before the step), or the loss does not depend on what is trained.</exception>
+    /// <exception cref="InvalidDataException">A step supervises nothing, or a pass over the data has another number of batches than the state counts with.</exception>
+    public static IEnumerable<Step> Steps(TrainingState state, BatchSource data, Func<Batch, Tensor> summedLoss, CancellationToken cancellation = default) =>
+        Steps(state, data.Epoch, summedLoss, b => new BatchFacts(b.Rows, b.Tokens, b.SupervisedTokens), cancellation);
 
     private static List<TBatch> NextBatches<TBatch>(TrainingState state, IEnumerator<TBatch> batches)
     {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Weft.Checkpoints;
 using Weft.Data;
 
 namespace Weft.Tests.Data;
@@ -34,6 +35,22 @@ public sealed class GgufTokenizerTests
         Assert.Equal((1, 2, 2, 0), (tokenizer.BosId!.Value, tokenizer.EosId!.Value, tokenizer.PadId!.Value, tokenizer.UnkId!.Value));
         Assert.Equal("template", tokenizer.ChatTemplate);
         Assert.Equal(49152, tokenizer.VocabularySize);
+    }
+
+    [Fact]
+    public void The_smollm2_file_itself_gives_the_ids_and_the_template_of_the_files_beside_it()
+    {
+        using var file = Gguf.Open(SharedData.Path("assets", "smollm2-135m", "model.gguf"));
+        var (tokenizer, beside) = (Tokenizer.FromGguf(file.Metadata), Tokenizer.Load(SharedData.Path("assets", "smollm2-135m")));
+        foreach (var row in GoldenRows.Read("tokenizers", "smollm2", "encodings.jsonl.gz"))
+        {
+            Assert.Equal(row.Ints("full_ids"), tokenizer.Encode(row.Text("text")));
+            Assert.Equal(row.Text("decoded"), tokenizer.Decode(row.Ints("full_ids"), skipSpecialTokens: false));
+        }
+        Assert.Equal((beside.BosId, beside.EosId, beside.PadId, beside.UnkId), (tokenizer.BosId, tokenizer.EosId, tokenizer.PadId, tokenizer.UnkId));
+        Assert.Equal(beside.EndIds, tokenizer.EndIds);
+        ChatMessage[] messages = [new("user", "hi")];
+        Assert.Equal(ChatTemplate.Find(beside.ChatTemplate!).Render(messages, true), ChatTemplate.Find(tokenizer.ChatTemplate!).Render(messages, true));
     }
 
     [Fact]

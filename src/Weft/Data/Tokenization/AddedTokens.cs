@@ -29,7 +29,10 @@ internal sealed class AddedTokens
     }
 
     /// <summary>The stretches of a text in order: added tokens, and what lies between them (token null).</summary>
-    public IEnumerable<(AddedToken? Token, int Start, int End)> Split(string text, bool parseSpecial)
+    /// <param name="text">The text.</param>
+    /// <param name="parseSpecial">Whether a special token found from one unit to another counts.</param>
+    /// <param name="cutLiteral">Whether a special token that does not count is still a stretch of its own.</param>
+    public IEnumerable<(AddedToken? Token, int Start, int End)> Split(string text, Func<int, int, bool> parseSpecial, bool cutLiteral = false)
     {
         var done = 0;
         for (var at = 0; byFirst.Count > 0 && at < text.Length;)
@@ -44,7 +47,15 @@ internal sealed class AddedTokens
             }
             var (start, end) = (at, at + content.Length);
             at = end;
-            if ((token.Special && !parseSpecial) || (token.SingleWord && (IsWordBefore(text, start) || IsWordAfter(text, end)))) continue;
+            if (token.Special && !parseSpecial(start, end))
+            {
+                if (!cutLiteral) continue;
+                if (start > done) yield return (null, done, start);
+                yield return (null, start, end);
+                done = end;
+                continue;
+            }
+            if (token.SingleWord && (IsWordBefore(text, start) || IsWordAfter(text, end))) continue;
             if (token.LeftStrip)
                 while (start > done && char.IsWhiteSpace(text[start - 1])) start--;
             if (token.RightStrip)
