@@ -30,7 +30,7 @@ internal sealed record Comparison(string Name, double Difference, double Limit, 
             return new(name, double.NaN, tolerance, rule, $"({string.Join(", ", ours.shape)}) for ({string.Join(", ", expected.shape)}) expected");
         var type = ours.dtype == ScalarType.Float32 && expected.dtype == ScalarType.Float32 ? ScalarType.Float32 : ScalarType.Float64;
         var (a, e) = (Counted(ours.detach(), real).to(type), Counted(expected, real).to(type));
-        if (e.numel() == 0) return new(name, 0, tolerance, rule); // two empty tensors
+        if (e.numel() == 0) return new(name, double.NaN, tolerance, rule, "both are empty");
         if (!a.isfinite().all().item<bool>()) return new(name, double.NaN, tolerance, rule, "ours holds numbers that are not finite");
         if (!e.isfinite().all().item<bool>()) return new(name, double.NaN, tolerance, rule, "the expected tensor holds numbers that are not finite");
         var largest = e.abs().max().to(ScalarType.Float64).item<double>();

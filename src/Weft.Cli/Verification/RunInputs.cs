@@ -12,7 +12,6 @@ internal sealed class RunInputs
 
     private readonly Checkpoint file;
     private readonly long vocabulary;
-    private readonly Dictionary<string, ModelRun> runs = new(StringComparer.Ordinal);
 
     /// <summary>The runs of a file.</summary>
     /// <param name="file">The opened inputs; it must live as long as this.</param>
@@ -28,17 +27,17 @@ internal sealed class RunInputs
 
     /// <summary>The inputs of a run.</summary>
     /// <param name="name">One of <see cref="Names"/>.</param>
+    /// <returns>Tensors that belong to the caller's dispose scope.</returns>
     /// <exception cref="InvalidDataException">Its tensors do not fit each other or the model; everything wrong is listed.</exception>
     public ModelRun Of(string name)
     {
-        if (runs.TryGetValue(name, out var run)) return run;
         var own = file.Tensors.Keys.Where(k => Owner(k) == name).Select(k => name.Length == 0 ? k : k[(name.Length + 1)..]).ToList();
         var foreign = own.Where(k => !known.Contains(k)).ToList();
         var ids = file.Tensors[Full(name, Ids)];
         var whyNot = foreign.Count > 0
             ? $"its inputs hold {string.Join(", ", foreign.Take(3))}{(foreign.Count > 3 ? $" and {foreign.Count - 3} more" : "")}, which {(foreign.Count == 1 ? "is no input" : "are no inputs")} of the model (those are {string.Join(", ", known)})"
             : ids.Shape.Count != 2 || ids.Shape.Contains(0) ? $"its input_ids have shape ({string.Join(", ", ids.Shape)}), and a model is called with (batch, tokens)" : null;
-        return runs[name] = whyNot is null ? Read(name) : new ModelRun(name, null, null, whyNot);
+        return whyNot is null ? Read(name) : new ModelRun(name, null, null, whyNot);
     }
 
     private ModelRun Read(string name)

@@ -143,6 +143,7 @@ internal sealed class Verifier
         foreach (var quantity in quantities)
             if (trained.TryGetValue(quantity.Key, out var parameter)) values[quantity.Name] = parameter;
             else if (Base(quantity) is { } tensor) values[quantity.Name] = tensor.Value;
+        if (values.Count == 0) return;
         // Frozen weights record gradients for this one pass; their numbers are not touched, and no copy of the model is needed.
         var frozen = values.Values.Where(v => !v.requires_grad).ToList();
         foreach (var value in frozen) value.requires_grad_(true);
