@@ -62,13 +62,11 @@ internal sealed record Comparison(string Name, double Difference, double Limit, 
             }
         if (wrong.Count == 0) return new(name, 0, 0, rule);
         var (r, c) = wrong[0];
-        return new(name, wrong.Count, 0, rule, $"{wrong.Count} tokens differ, the first in row {r} at {c}: {a[r * width + c]} for {e[r * width + c]} expected");
+        return new(name, wrong.Count, 0, rule, $"{(wrong.Count == 1 ? "1 token differs" : $"{wrong.Count} tokens differ, the first")} in row {r} at {c}: {a[r * width + c]} for {e[r * width + c]} expected");
     }
 
     /// <summary>A number as reports print it.</summary>
-    public static string Short(double number) => number.ToString("0.####e+0", CultureInfo.InvariantCulture) is var text && Math.Abs(number) is >= 0.01 and < 1e5
-        ? number.ToString("0.####", CultureInfo.InvariantCulture)
-        : text;
+    public static string Short(double number) => number.ToString(Math.Abs(number) is 0 or (>= 0.01 and < 1e5) ? "0.####" : "0.####e+0", CultureInfo.InvariantCulture);
 
     private static Tensor Counted(Tensor tensor, Tensor? real) => real is null ? tensor : tensor.flatten(0, 1).index_select(0, real);
 }

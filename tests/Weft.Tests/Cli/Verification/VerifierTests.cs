@@ -84,7 +84,7 @@ public sealed class VerifierTests : IDisposable
         tiny.Outputs["generate.ids"] = ids;
         var failed = Assert.Single(tiny.Verified().Compared, c => !c.Passed);
         Assert.Equal(1, failed.Difference);
-        Assert.StartsWith("1 tokens differ, the first in row 0 at 2", failed.Problem, StringComparison.Ordinal);
+        Assert.StartsWith("1 token differs in row 0 at 2", failed.Problem, StringComparison.Ordinal);
 
         tiny.Outputs["generate.ids"] = right;
         File.WriteAllText(tiny.File("model/generation_config.json"), $$"""{"eos_token_id": [{{right[1, 1].item<long>()}}, 2]}""");
