@@ -14,7 +14,7 @@ public static class CopyTasks
     public static string ListDocument(Dice dice)
     {
         var draw = dice.Chance(50) ? dice.Pick(values) : Value;
-        var list = Different(dice, draw, dice.Between(3, 7));
+        var list = Different(dice, draw, dice.Between(3, 5));
         var lines = new List<string> { $"List: {string.Join(", ", list)}" };
         for (var left = dice.Between(1, 3); left > 0; left--) lines.Add(AboutList(dice, list));
         return string.Join('\n', lines);

@@ -5,7 +5,7 @@ public static class PurchaseTasks
 {
     private static readonly (int Weight, Func<Dice, Purchase, string> Write)[] all =
     [
-        (30, Questions.AboutField), (12, Questions.ByKey), (6, Questions.YesOrNo), (26, Record), (10, Listed), (9, Wrapped), (6, ToldAgain), (3, Repeated), (4, DateAsNumbers),
+        (30, Questions.AboutField), (12, Questions.ByKey), (6, Questions.YesOrNo), (32, Record), (10, Listed), (9, Wrapped), (6, ToldAgain), (3, Repeated), (4, DateAsNumbers),
     ];
 
     private static readonly string[] recordLabels = ["Record:", "Record:", "Record:", "Form:", "Card:", "Note:", "Entry:"];
@@ -17,7 +17,7 @@ public static class PurchaseTasks
     {
         var purchase = Purchase.Draw(dice, Part.Training);
         var lines = new List<string> { (dice.Chance(70) ? "Sentence: " : "") + purchase.Told(dice) };
-        for (var left = dice.Pick<int>([(30, 1), (35, 2), (25, 3), (10, 4)]); left > 0; left--)
+        for (var left = dice.Pick<int>([(15, 1), (30, 2), (30, 3), (25, 4)]); left > 0; left--)
             lines.Add(dice.Pick<Func<Dice, Purchase, string>>(all)(dice, purchase));
         return string.Join('\n', lines);
     }

@@ -38,7 +38,8 @@ public sealed class RecordFormat
     private static RecordFormat Pairs(Dice dice)
     {
         var (open, close) = dice.Pick(brackets);
-        return new(open, close, "", dice.Pick(plainBetween), dice.Chance(40) ? "\"" : "", dice.Pick(separators), keys: true, tags: false);
+        var separator = open.Length == 0 && dice.Chance(20) ? "\n" : dice.Pick(separators);
+        return new(open, close, "", dice.Pick(plainBetween), dice.Chance(40) ? "\"" : "", separator, keys: true, tags: false);
     }
 
     private static RecordFormat QuotedKeys(Dice dice)

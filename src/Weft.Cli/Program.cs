@@ -1,4 +1,4 @@
-using Weft.Native;
+using Weft.Cli;
 
-Libtorch.Initialize();
-Console.WriteLine(TorchSharp.torch.ones(2, 2).sum().item<float>());
+using var interruption = Interruption.OfThisProcess();
+return CommandLine.Run(args, Screen.OfThisProcess(interruption));

@@ -9,7 +9,7 @@ namespace Weft.Models;
 public static class Pretrained
 {
     /// <summary>Loads a model.</summary>
-    /// <param name="path">A folder with config.json and safetensors, a .gguf file or a folder that holds one, or <c>org/name</c> in the local cache.</param>
+    /// <param name="path">The name of a built-in base, a folder with config.json and safetensors, a .gguf file or a folder that holds one, or <c>org/name</c> in the local cache.</param>
     /// <param name="matrices">float32 or bfloat16: what matrices are held and multiplied in.</param>
     /// <exception cref="FileNotFoundException">Nothing of that name is there; the message says where it was looked for.</exception>
     /// <exception cref="InvalidDataException">The files do not hold a model this process knows; every difference is listed.</exception>
@@ -38,9 +38,10 @@ public static class Pretrained
     public static string Find(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
+        if (BuiltInBases.Folder(path) is { } builtIn) return builtIn;
         if (File.Exists(path) || Directory.Exists(path)) return path;
         if (path.Split('/').Length == 2 && !path.StartsWith('.') && !Path.IsPathRooted(path) && HubCache.Find(path) is { } cached) return cached;
-        throw new FileNotFoundException($"There is no model at {path}: no such folder or file, and no {path} in the local Hugging Face cache. Give a folder with config.json and safetensors, or a .gguf file.", path);
+        throw new FileNotFoundException($"There is no model at {path}: it is no built-in base ({string.Join(", ", BuiltInBases.Names)}), no folder or file, and not in the local Hugging Face cache. Give a folder with config.json and safetensors, or a .gguf file.", path);
     }
 
     /// <summary>Reads the config.json of a folder, or of a file beside the given one.</summary>

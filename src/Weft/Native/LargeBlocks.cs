@@ -9,7 +9,7 @@ namespace Weft.Native;
 /// </summary>
 /// <remarks>
 /// Address space costs nothing, pages do. So segments are generous and never compacted, while
-/// <see cref="ResidentBytes"/> (the huge pages behind used and free blocks) is kept near the peak of
+/// <see cref="ResidentBytes"/> (the 2 MiB granules behind used and free blocks) is kept near the peak of
 /// <see cref="UsedBytes"/>, which is what keeps batches of ever new lengths from piling up memory.
 /// </remarks>
 internal sealed unsafe class LargeBlocks

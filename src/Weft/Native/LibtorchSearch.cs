@@ -14,8 +14,11 @@ internal sealed record LibtorchSearch
     /// <summary>The value of <see cref="Variable"/>, or null.</summary>
     public string? Named { get; init; }
 
-    /// <summary>Folders of the program, and those its host takes native libraries from.</summary>
+    /// <summary>Folders of the program, which may keep native libraries below them as packages do.</summary>
     public IReadOnlyList<string> ProgramFolders { get; init; } = [];
+
+    /// <summary>Folders that the program's host takes native libraries from.</summary>
+    public IReadOnlyList<string> HostFolders { get; init; } = [];
 
     /// <summary>Folders that hold NuGet packages as <c>id/version</c>.</summary>
     public IReadOnlyList<string> PackageFolders { get; init; } = [];
@@ -34,7 +37,8 @@ internal sealed record LibtorchSearch
         return new LibtorchSearch
         {
             Named = Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } named ? named : null,
-            ProgramFolders = Existing([AppContext.BaseDirectory, .. Listed("NATIVE_DLL_SEARCH_DIRECTORIES")]),
+            ProgramFolders = Existing([AppContext.BaseDirectory]),
+            HostFolders = Existing(Listed("NATIVE_DLL_SEARCH_DIRECTORIES")),
             PackageFolders = Existing([nuget ?? "", home.Length > 0 ? Path.Combine(home, ".nuget", "packages") : "", .. Listed("PROBING_DIRECTORIES")]),
             Runtime = RuntimeOfThisProcess(),
             TorchSharpVersion = typeof(torch).Assembly.GetName().Version?.ToString(3) ?? "",
@@ -54,13 +58,13 @@ internal sealed record LibtorchSearch
         if (Named is not null)
             return [Named, Path.Combine(Named, "lib"), Path.Combine(Named, "torch", "lib"), InPackage(Named)];
         var packages = PackageFolders.SelectMany(folder => Versions(Path.Combine(folder, $"libtorch-cpu-{Runtime}")));
-        return [.. ProgramFolders.SelectMany(f => new[] { f, InPackage(f) }), .. packages.Select(InPackage)];
+        return [.. OwnFolders, .. packages.Select(InPackage)];
     }
 
     /// <summary>The folders that <see cref="FindBinding"/> looks into, in order.</summary>
     public IEnumerable<string> BindingFolders() =>
     [
-        .. ProgramFolders.SelectMany(f => new[] { f, InPackage(f) }),
+        .. OwnFolders,
         .. PackageFolders.Select(f => InPackage(Path.Combine(f, "torchsharp", TorchSharpVersion))),
         .. Named is null ? [] : new[] { Named },
     ];
@@ -85,6 +89,8 @@ internal sealed record LibtorchSearch
         $"Set {Variable} to a folder with libtorch {Version} (torch/lib of a Python installation serves), "
         + $"or add its package: dotnet add package libtorch-cpu-{Runtime} --version {Version}";
 
+    private IEnumerable<string> OwnFolders => ProgramFolders.SelectMany(f => new[] { f, InPackage(f) }).Concat(HostFolders).Distinct(StringComparer.Ordinal);
+
     private string InPackage(string folder) => Path.Combine(folder, "runtimes", Runtime, "native");
 
     /// <summary>The version that fits, then others of the same minor version, newest first.</summary>
@@ -97,8 +103,9 @@ internal sealed record LibtorchSearch
             .ThenByDescending(folder => Path.GetFileName(folder), StringComparer.Ordinal);
     }
 
+    /// <summary>The folders of a message: without those of .NET itself, where nobody would put libtorch.</summary>
     private string Looked(IEnumerable<string> folders, string package) => string.Join(", ",
-        folders.Concat(PackageFolders.Select(folder => Path.Combine(folder, package))).Distinct(StringComparer.Ordinal));
+        folders.Where(folder => !folder.Contains("Microsoft.NETCore.App", StringComparison.Ordinal)).Concat(PackageFolders.Select(folder => Path.Combine(folder, package))).Distinct(StringComparer.Ordinal));
 
     private static string[] Listed(string property) =>
         (AppContext.GetData(property) as string)?.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries) ?? [];

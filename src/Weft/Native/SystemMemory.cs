@@ -5,24 +5,24 @@ namespace Weft.Native;
 /// <summary>Anonymous pages of Linux on x86-64: taken, released and made executable. None of these throws.</summary>
 internal static unsafe partial class SystemMemory
 {
-    /// <summary>Bytes of a page that the processor's page table holds in one entry of its upper level.</summary>
-    public const long HugePage = 2 << 20;
+    /// <summary>Bytes that are taken and released together: a huge page, so that a system that makes these by itself can.</summary>
+    public const long Granule = 2 << 20;
 
     private const int ReadWrite = 1 | 2, ReadExecute = 1 | 4;
     private const int Private = 0x02, Anonymous = 0x20, NoReserve = 0x4000;
-    private const int DontNeed = 4, HugePages = 14;
+    private const int DontNeed = 4;
 
-    /// <summary>Zeroed bytes that start at a multiple of a huge page and take no memory until they are written, or null.</summary>
-    /// <param name="bytes">A multiple of <see cref="HugePage"/>.</param>
-    public static byte* TakeHuge(long bytes)
+    /// <summary>Zeroed bytes that start at a multiple of <see cref="Granule"/> and take no memory until they are written, or null.</summary>
+    /// <param name="bytes">A multiple of <see cref="Granule"/>.</param>
+    public static byte* Take(long bytes)
     {
-        var raw = TakeRaw(bytes + HugePage);
+        var raw = TakeRaw(bytes + Granule);
         if (raw is null) return null;
-        var start = (byte*)(((long)raw + HugePage - 1) & -HugePage);
-        var (before, after) = (start - raw, raw + HugePage - start);
+        var start = (byte*)(((long)raw + Granule - 1) & -Granule);
+        var (before, after) = (start - raw, raw + Granule - start);
         if (before > 0) _ = munmap(raw, (nint)before);
         if (after > 0) _ = munmap(start + bytes, (nint)after);
-        _ = madvise(start, (nint)bytes, HugePages); // where the system has none, small pages serve as well
+        // huge pages are not asked for: memory is reused, so faults are few, and clearing huge ones costs seconds at the start
         return start;
     }
 

@@ -24,7 +24,9 @@ public sealed class Weights
     public static Weights From(Checkpoint checkpoint, ScalarType matrices) => new(new State { Checkpoint = checkpoint, Matrices = matrices }, "");
 
     /// <summary>A random start: matrices normal with a standard deviation, norms one, biases zero, from torch's generator.</summary>
-    public static Weights Random(double standardDeviation) => new(new State { Deviation = standardDeviation }, "");
+    /// <param name="standardDeviation">Of every matrix.</param>
+    /// <param name="matrices">float32 or bfloat16: what matrices are held in.</param>
+    public static Weights Random(double standardDeviation, ScalarType matrices = ScalarType.Float32) => new(new State { Deviation = standardDeviation, Matrices = matrices }, "");
 
     /// <summary>Shapes without numbers, to count and plan a model that would not fit.</summary>
     public static Weights Shapes() => new(new State { Device = META }, "");
@@ -39,7 +41,7 @@ public sealed class Weights
     public bool AreRead => state.Checkpoint is not null;
 
     /// <summary>A matrix, held in the precision of matrices.</summary>
-    public BaseTensor Matrix(string name, params long[] shape) => Take(name, state.Matrices, s => state.Deviation == 0 ? empty(s, device: state.Device) : randn(s).mul_(state.Deviation), shape);
+    public BaseTensor Matrix(string name, params long[] shape) => Take(name, state.Matrices, s => state.Deviation == 0 ? empty(s, device: state.Device) : randn(s).mul_(state.Deviation).to(state.Matrices), shape);
 
     /// <summary>A vector that scales, held in float32; a random start gives ones.</summary>
     public BaseTensor Scale(string name, params long[] shape) => Take(name, ScalarType.Float32, s => ones(s, device: state.Device), shape);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Weft.Data;
 
 namespace Weft.Training;
 
@@ -18,14 +19,12 @@ public static class Train
     /// <param name="epoch">The batches of a pass over the data (number from 0), without the first so many. A batch that is disposable is disposed after its step.</param>
     /// <param name="summedLoss">Sum of the nats over the supervised tokens of a batch, a scalar tensor.</param>
     /// <param name="facts">Rows and token counts of a batch.</param>
-    /// <param name="beforeUpdate">Called with the step's number, from 1, when its gradients are ready.</param>
-    /// <param name="afterUpdate">Called with the step's number when the tensors have moved; the gradients are still there.</param>
     /// <param name="cancellation">Ends the sequence before the next step.</param>
     /// <exception cref="InvalidOperationException">The loss or a gradient is not finite (the tensors are as before the step), or the loss does not depend on what is trained.</exception>
     /// <exception cref="InvalidDataException">A step supervises nothing, or a pass over the data has another number of batches than the state counts with.</exception>
     public static IEnumerable<Step> Steps<TBatch>(
         TrainingState state, Func<int, int, IEnumerable<TBatch>> epoch, Func<TBatch, Tensor> summedLoss, Func<TBatch, BatchFacts> facts,
-        Action<int>? beforeUpdate = null, Action<int>? afterUpdate = null, CancellationToken cancellation = default)
+        CancellationToken cancellation = default)
     {
         var started = false;
         while (state.Step < state.TotalSteps)
@@ -42,10 +41,12 @@ public static class Train
                 Step step;
                 try
                 {
-                    step = Take(state, parts, summedLoss, parts.ConvertAll(b => facts(b)), beforeUpdate, afterUpdate);
+                    state.SetMode(training: true);
+                    step = Take(state, parts, summedLoss, parts.ConvertAll(b => facts(b)));
                 }
                 finally
                 {
+                    state.SetMode(training: false);
                     Release(parts);
                 }
                 state.Advance(parts.Count);
@@ -54,6 +55,16 @@ public static class Train
             }
         }
     }
+
+    /// <summary>The same over batches of text; <c>CausalModel.Loss</c> is such a loss.</summary>
+    /// <param name="state">Where the run stands.</param>
+    /// <param name="data">The batches; the state counts with its <see cref="BatchSource.BatchesPerEpoch"/>.</param>
+    /// <param name="summedLoss">Sum of the nats over the supervised tokens of a batch, a scalar tensor.</param>
+    /// <param name="cancellation">Ends the sequence before the next step.</param>
+    /// <exception cref="InvalidOperationException">The loss or a gradient is not finite (the tensors are as before the step), or the loss does not depend on what is trained.</exception>
+    /// <exception cref="InvalidDataException">A step supervises nothing, or a pass over the data has another number of batches than the state counts with.</exception>
+    public static IEnumerable<Step> Steps(TrainingState state, BatchSource data, Func<Batch, Tensor> summedLoss, CancellationToken cancellation = default) =>
+        Steps(state, data.Epoch, summedLoss, b => new BatchFacts(b.Rows, b.Tokens, b.SupervisedTokens), cancellation);
 
     private static List<TBatch> NextBatches<TBatch>(TrainingState state, IEnumerator<TBatch> batches)
     {
@@ -82,8 +93,7 @@ public static class Train
         foreach (var part in parts) (part as IDisposable)?.Dispose();
     }
 
-    private static Step Take<TBatch>(
-        TrainingState state, List<TBatch> parts, Func<TBatch, Tensor> summedLoss, List<BatchFacts> facts, Action<int>? beforeUpdate, Action<int>? afterUpdate)
+    private static Step Take<TBatch>(TrainingState state, List<TBatch> parts, Func<TBatch, Tensor> summedLoss, List<BatchFacts> facts)
     {
         using var scope = NewDisposeScope();
         var index = state.Step + 1;
@@ -97,9 +107,9 @@ public static class Train
         for (var i = 0; i < parts.Count; i++) nats += Backward(summedLoss, parts[i], supervised, facts[i], where);
         var norm = CheckedNorm(state, facts, where, out var total);
         if (state.Options.ClipNorm is { } limit) GradientNorm.Scale(Gradients(state).ConvertAll(g => g.Gradient), total, limit);
-        beforeUpdate?.Invoke(index);
+        foreach (var (_, around) in state.Updates) around.BeforeUpdate(index, state.TotalSteps);
         state.Optimizer.Update(rate);
-        afterUpdate?.Invoke(index);
+        foreach (var (_, around) in state.Updates) around.AfterUpdate(index, state.TotalSteps);
         state.Optimizer.ClearGradients();
         return new Step
         {

@@ -5,13 +5,15 @@ namespace Weft.Training;
 /// <summary>Everything the next step depends on: what is trained, the optimizer, where the run stands in its schedule and its data, and the random generator.</summary>
 public sealed class TrainingState : IDisposable
 {
+    private readonly Action<bool>? mode;
+
     /// <summary>The state of a run before its first step.</summary>
     /// <param name="groups">What is trained.</param>
     /// <param name="options">How.</param>
     /// <param name="batchesPerEpoch">Batches of one pass over the data.</param>
-    /// <param name="buffers">Tensors that change while training but have no gradient (a method's own state); they are saved and read back with the rest.</param>
+    /// <param name="updates">What works around each update, under names that stay the same from run to run.</param>
     /// <exception cref="ArgumentException">The options or the tensors cannot be trained with, or there is no batch.</exception>
-    public TrainingState(IReadOnlyList<OptimizerGroup> groups, TrainOptions options, int batchesPerEpoch, IReadOnlyList<(string Key, Tensor Value)>? buffers = null)
+    public TrainingState(IReadOnlyList<OptimizerGroup> groups, TrainOptions options, int batchesPerEpoch, IReadOnlyList<(string Name, IUpdates Value)>? updates = null)
     {
         options.Validate();
         if (batchesPerEpoch < 1) throw new ArgumentException($"A pass over the data has {batchesPerEpoch} batches; training needs at least one. Check the data file and its filters.");
@@ -20,10 +22,19 @@ public sealed class TrainingState : IDisposable
         TotalSteps = options.TotalSteps(batchesPerEpoch);
         Schedule = options.ScheduleOver(TotalSteps);
         Trained = [.. groups.SelectMany(g => g.Tensors)];
-        Buffers = buffers ?? [];
+        Updates = updates ?? [];
         Optimizer = new AdamW(options.DecayVectors ? groups : WeightDecay.OnMatricesOnly(groups), options.Beta1, options.Beta2, options.Epsilon, options.WeightDecay);
         Evaluations = new EarlyStopping(options.Patience);
     }
+
+    /// <summary>The state of a run that trains adapters, before its first step. Their dropout acts during a step and not between steps.</summary>
+    /// <param name="adapters">What is trained.</param>
+    /// <param name="options">How.</param>
+    /// <param name="batchesPerEpoch">Batches of one pass over the data.</param>
+    /// <exception cref="ArgumentException">The options or the tensors cannot be trained with, or there is no batch.</exception>
+    public TrainingState(AdapterSet adapters, TrainOptions options, int batchesPerEpoch)
+        : this(adapters.Groups, options, batchesPerEpoch, [.. adapters.Places.Where(p => p.Adapter is IUpdates).Select(p => (p.NameOnDisk, (IUpdates)p.Adapter))]) =>
+        mode = adapters.Model.Train;
 
     /// <summary>How the run trains.</summary>
     public TrainOptions Options { get; }
@@ -31,8 +42,8 @@ public sealed class TrainingState : IDisposable
     /// <summary>The trained tensors by their key on disk.</summary>
     public IReadOnlyList<(string Key, Parameter Value)> Trained { get; }
 
-    /// <summary>Tensors that are saved and read back but have no gradient.</summary>
-    public IReadOnlyList<(string Key, Tensor Value)> Buffers { get; }
+    /// <summary>What works around each update, by a name that stays the same from run to run.</summary>
+    public IReadOnlyList<(string Name, IUpdates Value)> Updates { get; }
 
     /// <summary>The optimizer with its moments.</summary>
     public AdamW Optimizer { get; }
@@ -85,6 +96,8 @@ public sealed class TrainingState : IDisposable
             random.manual_seed(Options.Seed);
         }
     }
+
+    internal void SetMode(bool training) => mode?.Invoke(training);
 
     internal void Advance(int batches)
     {

@@ -41,6 +41,14 @@ internal sealed class Toy
     public static Func<int, int, IEnumerable<long[]>> Batches(int size) => (epoch, skip) =>
         Enumerable.Range(0, Rows).Select(r => (long)((r * 7 + epoch * 5) % Rows)).Chunk(size).Skip(skip);
 
+    /// <summary>Takes the numbers of another toy.</summary>
+    public Toy Adopt(Toy other)
+    {
+        using var frozen = no_grad();
+        foreach (var ((_, mine), (_, its)) in Parameters.Zip(other.Parameters)) mine.copy_(its);
+        return this;
+    }
+
     public Tensor SummedLoss(long[] rows)
     {
         using var scope = NewDisposeScope();
@@ -52,15 +60,14 @@ internal sealed class Toy
 
     public static BatchFacts Facts(long[] rows) => new(rows, rows.Length * 4, rows.Sum(r => r % 4 + 1));
 
-    public TrainingState NewState(TrainOptions options, int batchSize) => new(Groups, options, (Rows + batchSize - 1) / batchSize);
+    public TrainingState NewState(TrainOptions options, int batchSize, params (string, IUpdates)[] updates) => new(Groups, options, (Rows + batchSize - 1) / batchSize, updates);
 
     public IEnumerable<Step> Steps(TrainingState state, int batchSize) => Walk(state, Batches(batchSize), SummedLoss, Facts);
 
     public IEnumerable<Step> StepsUntil(TrainingState state, int batchSize, CancellationToken cancellation) =>
-        Train.Steps(state, Batches(batchSize), SummedLoss, Facts, cancellation: cancellation);
+        Train.Steps(state, Batches(batchSize), SummedLoss, Facts, cancellation);
 
     public static IEnumerable<Step> Walk<TBatch>(
-        TrainingState state, Func<int, int, IEnumerable<TBatch>> epoch, Func<TBatch, Tensor> summedLoss, Func<TBatch, BatchFacts> facts,
-        Action<int>? beforeUpdate = null, Action<int>? afterUpdate = null) =>
-        Train.Steps(state, epoch, summedLoss, facts, beforeUpdate, afterUpdate, TestContext.Current.CancellationToken);
+        TrainingState state, Func<int, int, IEnumerable<TBatch>> epoch, Func<TBatch, Tensor> summedLoss, Func<TBatch, BatchFacts> facts) =>
+        Train.Steps(state, epoch, summedLoss, facts, TestContext.Current.CancellationToken);
 }

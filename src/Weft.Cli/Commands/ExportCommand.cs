@@ -1,0 +1,38 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using Weft.Adapters;
+using Weft.Cli.Runs;
+
+namespace Weft.Cli.Commands;
+
+/// <summary><c>weft export</c>: an adapter as one that other programs read.</summary>
+internal static class ExportCommand
+{
+    /// <summary>The verb.</summary>
+    public static Command Create(Screen screen)
+    {
+        var (model, force) = (SharedOptions.Model(), SharedOptions.Force());
+        var adapter = new Option<string>("--adapter") { Description = "The adapter or run folder.", HelpName = "DIR", Required = true };
+        var kind = new Option<string>("--to") { Description = "What to write: lora.", HelpName = "lora", Required = true };
+        var to = new Option<string>("--out") { Description = "The folder to write; it must not exist.", HelpName = "DIR", Required = true };
+        var command = new Command("export", "Writes an adapter as a LoRA adapter of Hugging Face PEFT: the same function, exactly, for methods that are a low-rank change of weights.") { model, adapter, kind, to, force, SharedOptions.Json() };
+        command.SetAction(parsed =>
+        {
+            if (parsed.GetRequiredValue(kind) is not "lora" and var other) throw new UsageException($"--to is {other}; lora is what can be written.");
+            var folder = parsed.GetRequiredValue(to);
+            ModelFolder.RequireFree(folder);
+            LoadedModel.UseThreads(null);
+            using var loaded = LoadedModel.Open(parsed.GetRequiredValue(model), PrecisionChoice.Fp32);
+            var set = AdapterSet.Load(AdapterFolders.Find(parsed.GetRequiredValue(adapter)), loaded, force: parsed.GetValue(force));
+            foreach (var note in set.Notes) screen.Say(note);
+            var written = LowRankExport.Write(set, folder);
+            if (screen.IsJson) screen.WriteJson(new JsonObject { ["folder"] = folder, ["modules"] = written.Modules, ["largest_relative_difference"] = written.Difference });
+            else
+            {
+                screen.Say(FormattableString.Invariant($"Written: {folder}, LoRA at {written.Modules} modules. Loaded again, outputs differ by {written.Difference:e2} of their largest value."));
+            }
+            return ExitCode.Done;
+        });
+        return command.Examples("weft export --to lora --model weft-tiny --adapter out/quickstart-1 --out lora");
+    }
+}

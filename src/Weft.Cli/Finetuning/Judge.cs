@@ -1,0 +1,85 @@
+using Weft.Cli.Runs;
+using Weft.Data;
+using Weft.Evaluation;
+using Weft.Models;
+
+namespace Weft.Cli.Finetuning;
+
+/// <summary>Measures a model on rows that it does not train on.</summary>
+internal sealed class Judge
+{
+    private const int TokensAtOnce = 4096;
+    private readonly CausalModel model;
+    private readonly EvaluateSection section;
+    private readonly IReadOnlyList<(IReadOnlyList<int> Ids, IReadOnlyList<int> Labels)> rows;
+    private readonly List<(IReadOnlyList<int> Prompt, string Completion)> questions;
+    private readonly List<int> candidates = [];
+    private readonly List<(IReadOnlyList<int> Prompt, int Right)> choices = [];
+    private readonly GenerationOptions generation;
+    private readonly int asked;
+
+    /// <summary>A judge over rows.</summary>
+    /// <exception cref="UsageException">The choices are not what the rows and the tokenizer allow.</exception>
+    public Judge(CausalModel model, Tokenizer tokenizer, EvaluateSection section, IReadOnlyList<Example> examples)
+    {
+        (this.model, this.section) = (model, section);
+        rows = [.. examples.Select(e => ((IReadOnlyList<int>)e.Ids, (IReadOnlyList<int>)e.Labels))];
+        asked = section.ExactMatch switch { true => int.MaxValue, int count => count, _ => 0 };
+        questions = [.. examples.Take(Math.Max(asked, section.Samples)).Select(e => Question(e, tokenizer)).Where(q => q.Prompt.Count > 0 && q.Prompt.Count < model.ContextLength)];
+        generation = new GenerationOptions { MaxNewTokens = section.MaxNewTokens, StopTokens = tokenizer.EndIds, Decode = ids => tokenizer.Decode(ids) };
+        if (section.Choices is { } words) FindChoices(words, examples, tokenizer);
+    }
+
+    /// <summary>The prompts that are answered, in the order of <see cref="ExactMatchResult.Rows"/>.</summary>
+    public IReadOnlyList<IReadOnlyList<int>> Prompts => questions.ConvertAll(q => q.Prompt);
+
+    /// <summary>Measures all that was asked for.</summary>
+    /// <param name="screen">Where progress is shown.</param>
+    /// <param name="what">What is measured.</param>
+    public Scores Score(Screen screen, string what)
+    {
+        var token = screen.Interruption.Token;
+        var loss = Loss(token);
+        var scored = questions[..Math.Min(asked, questions.Count)];
+        using var progress = new LineProgress(screen, $"answers of {what}", scored.Count);
+        var exact = scored.Count == 0 ? null : ExactMatch.Of(model, scored, generation, section.BatchSize, progress, token);
+        var choice = choices.Count == 0 ? null : ChoiceAccuracy.Of(model, choices, candidates, TokensAtOnce, cancellation: token);
+        return new Scores(loss, exact, choice);
+    }
+
+    /// <summary>Answers to the first questions, taken from those that were scored where they are among them.</summary>
+    public IReadOnlyList<AnsweredRow> Answers(int count, ExactMatchResult? scored)
+    {
+        if (scored is not null && scored.Rows.Count >= Math.Min(count, questions.Count)) return [.. scored.Rows.Take(count)];
+        return count == 0 || questions.Count == 0 ? [] : ExactMatch.Of(model, questions[..Math.Min(count, questions.Count)], generation, section.BatchSize).Rows;
+    }
+
+    /// <summary>Measures the loss alone.</summary>
+    public HeldOutLoss Loss(CancellationToken token) => Perplexity.Of(model, rows, TokensAtOnce, cancellation: token);
+
+    private static (IReadOnlyList<int> Prompt, string Completion) Question(Example example, Tokenizer tokenizer)
+    {
+        if (example.Prompt is not null && example.Completion is not null) return (tokenizer.Encode(example.Prompt, parseSpecialTokens: false), example.Completion);
+        var start = Array.FindIndex(example.Labels, l => l != Example.Unsupervised);
+        var end = Array.FindIndex(example.Labels, start, l => l == Example.Unsupervised);
+        return (example.Ids[..start], tokenizer.Decode(example.Ids[start..(end < 0 ? example.Ids.Length : end)]));
+    }
+
+    private void FindChoices(IReadOnlyList<string> words, IReadOnlyList<Example> examples, Tokenizer tokenizer)
+    {
+        var problems = new List<string>();
+        foreach (var word in words)
+        {
+            var ids = tokenizer.Encode(word, addSpecialTokens: false, parseSpecialTokens: false);
+            if (ids.Length == 1) candidates.Add(ids[0]);
+            else problems.Add($"evaluate.choices \"{word}\" is {ids.Length} tokens ({string.Join(", ", ids.Select(i => tokenizer.TokenText(i)))}); a choice is one. Give it the space that it has behind the prompt, or choose other words.");
+        }
+        foreach (var example in examples)
+        {
+            var right = words.ToList().IndexOf(example.Completion ?? "");
+            if (right >= 0 && example.Prompt is not null) choices.Add((tokenizer.Encode(example.Prompt, parseSpecialTokens: false), right));
+            else if (problems.Count < 10) problems.Add($"row {example.Row}: the completion \"{example.Completion}\" is none of evaluate.choices.");
+        }
+        if (problems.Count > 0) throw new UsageException($"The rows cannot be judged by evaluate.choices:\n{string.Join('\n', problems.Select(p => $"  {p}"))}");
+    }
+}

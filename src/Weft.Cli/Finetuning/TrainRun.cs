@@ -1,0 +1,217 @@
+using System.Text.Json.Nodes;
+using Weft.Adapters;
+using Weft.Cli.Commands;
+using Weft.Cli.Runs;
+using Weft.Data;
+using Weft.Models;
+using Weft.Training;
+using static TorchSharp.torch;
+
+namespace Weft.Cli.Finetuning;
+
+/// <summary>One run of <c>weft train</c>, from the run file to the folder it leaves behind.</summary>
+internal sealed class TrainRun : IDisposable
+{
+    private readonly Screen screen;
+    private readonly RunFile run;
+    private readonly CausalModel model;
+    private readonly Tokenizer tokenizer;
+    private readonly Dataset dataset;
+    private readonly BatchSource source;
+    private readonly IReadOnlyList<Example> heldOut;
+    private readonly Judge? judge;
+    private AdapterSet adapters;
+
+    private TrainRun(Screen screen, RunFile run, int? threads)
+    {
+        (this.screen, this.run) = (screen, run);
+        if (run.Data.Train is null) throw new UsageException("data.train is not given. Name a file of rows (.jsonl, .json, .tsv): data.train=rows.jsonl, or --data rows.jsonl.");
+        run.Train.Options().Validate();
+        LoadedModel.UseThreads(threads ?? run.Train.Threads);
+        random.manual_seed(run.Train.Seed);
+        (model, tokenizer) = run.Model is NewModel described
+            ? NewModels.Make(run, described)
+            : (LoadedModel.Open(run.ModelName, run.Precision), LoadedModel.TokenizerOf(run.ModelName));
+        model.Checkpoints = run.Train.GradientCheckpointing;
+        screen.Say($"{(model.Source.Length > 0 ? model.Source : "A new model")}: {Bytes.Count(model.Count)} numbers, matrices in {LoadedModel.NameOf(model.Tensors[0].Pretrained.dtype)}, {get_num_threads()} threads");
+        dataset = Dataset.Load(run.Data.Options(run.Train.Seed), tokenizer, (int)model.ContextLength);
+        heldOut = [.. dataset.HeldOut.Take(run.Data.HeldoutLimit ?? int.MaxValue)];
+        source = new BatchSource(dataset.Train, new BatchOptions { BatchSize = run.Train.BatchSize, PackLength = run.Data.PackLength, BucketBatches = run.Data.BucketBatches, Seed = run.Train.Seed, PadId = tokenizer.PadId ?? tokenizer.EosId ?? 0 });
+        var plan = MethodOptions.ConfigOf(run).Plan(model);
+        if (plan.Problems.Count > 0) throw plan.Refusal();
+        adapters = plan.Build();
+        var tokens = run.Data.PackLength is { } pack ? (long)pack * run.Train.BatchSize : (long)Math.Ceiling(dataset.Train.Average(e => e.Ids.Length) * run.Train.BatchSize);
+        PlanCommand.Table(screen, plan, plan.Rows(), plan.Estimate(tokens), tokens);
+        adapters.Attach();
+        if (heldOut.Count > 0) judge = new Judge(model, tokenizer, run.Evaluate, heldOut);
+    }
+
+    /// <summary>Trains in a folder of its own.</summary>
+    public static int Start(Screen screen, RunFile run, string? name, int? threads)
+    {
+        if (name is not null && Directory.Exists(Path.Combine(run.Output, name))) throw new IOException($"{Path.Combine(run.Output, name)} exists and is not overwritten. Resume that run with --resume, or give this one another name.");
+        using var training = new TrainRun(screen, run, threads);
+        using var folder = RunFolder.Create(run.Output, run.Name, name);
+        folder.WriteText(RunNames.RunFile, RunFileWriter.Write(run));
+        return training.Run(folder);
+    }
+
+    /// <summary>Goes on in the folder of an interrupted run.</summary>
+    public static int Resume(Screen screen, RunFile run, string path, int? threads)
+    {
+        using var folder = RunFolder.Resume(path);
+        using var training = new TrainRun(screen, run, threads);
+        return training.Run(folder);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => model.Dispose();
+
+    private int Run(RunFolder folder)
+    {
+        ShowData();
+        screen.Head($"Run folder {folder.Path}");
+        var configuration = RunFileWriter.Write(run);
+        using var state = new TrainingState(adapters, run.Train.Options(), source.BatchesPerEpoch);
+        if (folder.State.Restore(state, configuration) is { } restored)
+        {
+            foreach (var note in restored.Notes) screen.Say(note);
+            screen.Say($"Goes on after step {restored.Step} of {state.TotalSteps}.");
+            folder.Metrics.CutBackTo(restored.Step);
+        }
+        else
+        {
+            folder.Metrics.CutBackTo(-1);
+        }
+        var results = new Results(folder.Path, screen, judge, tokenizer, run.Evaluate);
+        if (judge is not null && results.Before is null) folder.Metrics.AppendEvaluation(0, results.ScoreBefore());
+        using (screen.Interruption.Defer())
+        {
+            if (!TakeSteps(folder, state, configuration)) return Interrupted(folder);
+            TakeBest(folder, state);
+            var done = judge is null ? null : results.ScoreAfter();
+            if (done is not null) folder.Metrics.AppendEvaluation(state.Step, done);
+            Save(folder);
+            Finish(folder, state, results);
+        }
+        return ExitCode.Done;
+    }
+
+    private void ShowData()
+    {
+        screen.Head($"Data: {Bytes.Count(dataset.Train.Count)} rows to train on, {Bytes.Count(heldOut.Count)} held out");
+        screen.Say(dataset.TrainReport.ToString());
+        if (dataset.HeldOutReport is { } report && report.Cut.Count + report.Dropped.Count > 0) screen.Say($"Held out: {report}");
+        screen.Say(screen.HasColour && !screen.IsJson ? "One row as the model sees it; what it learns is coloured:" : "One row as the model sees it; what it learns stands in « »:");
+        LabelledExample.Show(screen, dataset.Train[0], tokenizer);
+    }
+
+    // False when Ctrl-C ended it; the state is saved either way.
+    private bool TakeSteps(RunFolder folder, TrainingState state, string configuration)
+    {
+        var options = state.Options;
+        var token = screen.Interruption.Token;
+        screen.Head($"Training: {state.TotalSteps} steps of {options.Accumulation * run.Train.BatchSize} rows");
+        TrainingDisplay.Run(screen, state, display =>
+        {
+            if (state.Evaluations.ShouldStop) return;
+            foreach (var step in Train.Steps(state, source.Epoch, b => model.Loss(b.Input, b.Labels), b => new BatchFacts(b.Rows, b.Tokens, b.SupervisedTokens), token))
+            {
+                folder.Metrics.Append(step);
+                display.Show(step);
+                if (judge is not null && (step.Index == state.TotalSteps || step.Index % (options.EvaluateEvery ?? int.MaxValue) == 0)) Evaluate(folder, state, display, step.Index);
+                if (step.Index % (options.SaveEvery ?? int.MaxValue) == 0) folder.State.Save(state, configuration);
+                if (state.Evaluations.ShouldStop) break;
+            }
+        });
+        folder.State.Save(state, configuration);
+        if (state.Evaluations.ShouldStop) screen.Say($"Stopped after step {state.Step}: {options.Patience} evaluations in a row were no better than that after step {state.Evaluations.BestStep}.");
+        return !token.IsCancellationRequested || state.Step == state.TotalSteps || state.Evaluations.ShouldStop;
+    }
+
+    private void Evaluate(RunFolder folder, TrainingState state, TrainingDisplay display, int step)
+    {
+        // Not cancelled: a step that is saved has its evaluation, so that a resumed run decides as an uninterrupted one.
+        var loss = judge!.Loss(CancellationToken.None);
+        folder.Metrics.AppendEvaluation(step, new Dictionary<string, double> { ["loss"] = loss.PerToken, ["perplexity"] = loss.Perplexity });
+        var isBest = state.Evaluations.Update(loss.PerToken, step);
+        if (isBest) folder.KeepBest(adapters.Save);
+        display.Say(FormattableString.Invariant($"held out after step {step}: loss {loss.PerToken:0.0000}, perplexity {loss.Perplexity:0.00}{(isBest ? " (best)" : "")}"));
+    }
+
+    private void TakeBest(RunFolder folder, TrainingState state)
+    {
+        if (state.Evaluations.BestStep == 0 || state.Evaluations.BestStep == state.Step || !Directory.Exists(folder.BestPath)) return;
+        adapters.Detach();
+        adapters = AdapterSet.Load(folder.BestPath, model, "best");
+        screen.Say($"The best on held-out rows is that of step {state.Evaluations.BestStep}; it is kept.");
+    }
+
+    private void Save(RunFolder folder)
+    {
+        if (!MethodOptions.TrainsEverything(run))
+        {
+            adapters.Save(folder.Path);
+            return;
+        }
+        var target = Path.Combine(folder.Path, RunNames.Model);
+        if (Directory.Exists(target)) Directory.Delete(target, recursive: true); // of a finish that was interrupted
+        ModelFolder.Write(target, model, tokenizer, model.Tensors[0].Pretrained.dtype);
+    }
+
+    private void Finish(RunFolder folder, TrainingState state, Results results)
+    {
+        LossCurve.Write(folder.Metrics.Path, Path.Combine(folder.Path, RunNames.LossCurve), run.Name);
+        folder.WriteManifest(Inputs());
+        var summary = results.Show();
+        screen.Head("Saved");
+        screen.Say($"  {folder.Path}: {(MethodOptions.TrainsEverything(run) ? "model/ (config, weights, tokenizer)" : "adapter_config.json, adapter_model.safetensors, weft.json")}, {RunNames.RunFile}, metrics.jsonl, TensorBoard events, {RunNames.LossCurve}, {RunNames.Results}, manifest.json");
+        screen.Say(FormattableString.Invariant($"  {state.Step} steps in {state.Seconds:0.0} s, peak memory {Bytes.Text(System.Diagnostics.Process.GetCurrentProcess().PeakWorkingSet64)}"));
+        screen.Head("Try next");
+        foreach (var line in NextCommands(folder.Path)) screen.Say($"  {line}");
+        if (screen.IsJson)
+            screen.WriteJson(new JsonObject
+            {
+                ["folder"] = folder.Path,
+                ["method"] = adapters.Config.PeftType,
+                ["trainable"] = adapters.Count,
+                ["base"] = model.Count,
+                ["steps"] = state.Step,
+                ["seconds"] = state.Seconds,
+                ["tokens_per_second"] = Results.TokensPerSecond(folder.Metrics.Path),
+                ["peak_bytes"] = System.Diagnostics.Process.GetCurrentProcess().PeakWorkingSet64,
+                ["results"] = summary,
+            });
+    }
+
+    private Dictionary<string, IReadOnlyList<string>> Inputs()
+    {
+        var inputs = new Dictionary<string, IReadOnlyList<string>> { ["data"] = [.. new[] { run.Data.Train!, run.Data.Heldout as string, run.Data.Rows }.OfType<string>()] };
+        if (run.Model is not string name) return inputs;
+        var found = Pretrained.Find(BuiltInBases.FolderOr(name));
+        inputs["base"] = File.Exists(found) ? [found] : [.. Directory.EnumerateFiles(found).Where(f => Path.GetExtension(f) is ".safetensors" or ".json" or ".gguf").Order(StringComparer.Ordinal)];
+        return inputs;
+    }
+
+    private IEnumerable<string> NextCommands(string folder)
+    {
+        if (MethodOptions.TrainsEverything(run))
+        {
+            yield return $"weft generate --model {folder}/{RunNames.Model} \"Once\"";
+            yield return $"weft inspect {folder}";
+            yield break;
+        }
+        yield return $"weft generate --model {run.Model} --adapter {folder} --no-adapter \"{Prompt()}\"";
+        yield return $"weft merge --model {run.Model} --adapter {folder} --out merged";
+        yield return $"weft export --to lora --model {run.Model} --adapter {folder} --out lora";
+        yield return $"weft inspect {folder}";
+    }
+
+    private string Prompt() => (heldOut.Count > 0 && heldOut[0].Prompt is { } prompt ? prompt : "Hello!").Split('\n')[0].Replace("\"", "\\\"", StringComparison.Ordinal);
+
+    private int Interrupted(RunFolder folder)
+    {
+        (screen.IsJson ? screen.Error : screen.Output).WriteLine($"Interrupted; the state is saved. Go on with: weft train --resume {folder.Path}");
+        return ExitCode.Interrupted;
+    }
+}

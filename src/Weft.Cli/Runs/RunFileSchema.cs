@@ -1,0 +1,71 @@
+using System.Reflection;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Weft.Adapters;
+
+namespace Weft.Cli.Runs;
+
+/// <summary>The JSON schema of run files, made from their records and from the options of every method.</summary>
+internal static class RunFileSchema
+{
+    /// <summary>The schema.</summary>
+    public static JsonObject Create()
+    {
+        var docs = XmlDocs.Of(typeof(RunFile).Assembly);
+        var schema = Section(typeof(RunFile), docs);
+        var properties = (JsonObject)schema["properties"]!;
+        foreach (var (name, record) in PeftMethods.All) properties[name.ToLowerInvariant()] = Method(name, record);
+        return new JsonObject { ["$schema"] = "https://json-schema.org/draft/2020-12/schema", ["title"] = "Weft run file", ["description"] = docs.Summary(typeof(RunFile)) }
+            .With(schema);
+    }
+
+    private static JsonObject With(this JsonObject target, JsonObject more)
+    {
+        foreach (var (key, value) in more.ToList())
+        {
+            if (target.ContainsKey(key)) continue;
+            more.Remove(key);
+            target[key] = value;
+        }
+        return target;
+    }
+
+    private static JsonObject Section(Type record, XmlDocs docs)
+    {
+        var defaults = Activator.CreateInstance(record)!;
+        var properties = new JsonObject();
+        foreach (var (key, property) in Binder.Settings(record).Where(s => s.Property.GetMethod!.IsPublic))
+        {
+            var types = property.GetCustomAttribute<OneOfAttribute>()?.Types ?? [property.PropertyType];
+            var shapes = types.Select(t => Shape(t, docs)).ToList();
+            if (new NullabilityInfoContext().Create(property).WriteState == NullabilityState.Nullable) shapes.Add(new JsonObject { ["type"] = "null" });
+            var shape = shapes.Count == 1 ? shapes[0] : new JsonObject { ["anyOf"] = new JsonArray([.. shapes]) };
+            if (docs.Summary(property) is { Length: > 0 } summary) shape["description"] = summary;
+            if (property.GetValue(defaults) is { } value && !Binder.IsSection(value.GetType()))
+                shape["default"] = value is Enum word ? JsonNamingPolicy.SnakeCaseLower.ConvertName(word.ToString()) : JsonSerializer.SerializeToNode(value, value.GetType());
+            properties[key] = shape;
+        }
+        return new JsonObject { ["type"] = "object", ["description"] = docs.Summary(record), ["additionalProperties"] = false, ["properties"] = properties };
+    }
+
+    private static JsonObject Method(string name, Type record)
+    {
+        var docs = XmlDocs.Of(record.Assembly);
+        var properties = new JsonObject();
+        foreach (var (key, property) in PeftConfig.Options(record)) properties[key] = new JsonObject { ["description"] = docs.Summary(property) };
+        return new JsonObject { ["type"] = new JsonArray("object", "null"), ["description"] = $"Options of {name} as its adapter_config.json spells them; they act when this method runs.", ["additionalProperties"] = false, ["properties"] = properties };
+    }
+
+    private static JsonObject Shape(Type type, XmlDocs docs)
+    {
+        var plain = Nullable.GetUnderlyingType(type) ?? type;
+        if (Binder.IsSection(plain)) return Section(plain, docs);
+        if (plain.IsEnum) return new JsonObject { ["enum"] = new JsonArray([.. Enum.GetNames(plain).Select(n => (JsonNode)JsonNamingPolicy.SnakeCaseLower.ConvertName(n))]) };
+        if (plain == typeof(JsonObject)) return new JsonObject { ["type"] = "object" };
+        if (!plain.IsGenericType) return new JsonObject { ["type"] = plain == typeof(string) ? "string" : plain == typeof(bool) ? "boolean" : plain == typeof(double) ? "number" : "integer" };
+        var inner = Shape(plain.GetGenericArguments()[^1], docs);
+        return plain.GetGenericTypeDefinition() == typeof(IReadOnlyList<>)
+            ? new JsonObject { ["anyOf"] = new JsonArray(new JsonObject { ["type"] = "array", ["items"] = inner }, inner.DeepClone()) }
+            : new JsonObject { ["type"] = "object", ["additionalProperties"] = inner };
+    }
+}

@@ -1,0 +1,38 @@
+using System.CommandLine;
+
+namespace Weft.Cli;
+
+/// <summary>What is wrong with a typed line, with the nearest known word.</summary>
+internal static class Usage
+{
+    /// <summary>Every problem of a line, one a line, and where help is.</summary>
+    public static string ProblemsOf(ParseResult parsed)
+    {
+        var command = parsed.CommandResult.Command;
+        var unmatched = parsed.UnmatchedTokens.ToHashSet(StringComparer.Ordinal);
+        var problems = new List<string>();
+        foreach (var token in parsed.UnmatchedTokens)
+            problems.Add(token.StartsWith('-') ? UnknownOption(command, token)
+                : command.Subcommands.Count > 0 ? UnknownVerb(command, token)
+                : $"\"{token}\" is one word too many for {Name(command)}.");
+        // The library's own words for the same tokens name no neighbour; the rest of its errors stand.
+        problems.AddRange(parsed.Errors.Select(e => e.Message).Where(m => !unmatched.Any(u => m.Contains($"'{u}'", StringComparison.Ordinal)) && (problems.Count == 0 || m != "Required command was not provided."))
+            .Select(m => m == "Required command was not provided." ? $"A verb is missing. There are: {Verbs(command)}." : m));
+        return $"{string.Join('\n', problems.Distinct())}\n`{Name(command)} --help` shows what is possible.";
+    }
+
+    /// <summary>Says that a verb has no such option, with the nearest it has.</summary>
+    public static string UnknownOption(Command command, string token)
+    {
+        var name = token.Split('=')[0];
+        var known = command.Options.Concat(command.Parents.OfType<Command>().SelectMany(p => p.Options).Where(o => o.Recursive)).Select(o => o.Name).Distinct().ToList();
+        return $"{Name(command)} has no option {name}.{NearestName.Question(name, known)} It has: {string.Join(", ", known.Order(StringComparer.Ordinal))}.";
+    }
+
+    private static string UnknownVerb(Command command, string token) =>
+        $"{Name(command)} has no verb \"{token}\".{NearestName.Question(token, command.Subcommands.Select(c => c.Name))} There are: {Verbs(command)}.";
+
+    private static string Verbs(Command command) => string.Join(", ", command.Subcommands.Where(c => !c.Hidden).Select(c => c.Name));
+
+    private static string Name(Command command) => command is RootCommand ? "weft" : $"weft {command.Name}";
+}
