@@ -1,28 +1,24 @@
 using System.CommandLine;
-using System.Text.Encodings.Web;
-using System.Text.Json;
+using Weft.Cli.Commands;
 
 namespace Weft.Cli.Verification;
 
 /// <summary><c>weft verify</c>: compares a model with what another implementation made of the same inputs.</summary>
 internal static class VerifyCommand
 {
-    private static readonly JsonSerializerOptions indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     /// <summary>The verb.</summary>
-    /// <param name="output">Where the report goes.</param>
-    public static Command Create(TextWriter output)
+    public static Command Create(Screen screen)
     {
-        var folder = new Argument<string?>("case") { Description = "A folder with case.json, inputs.safetensors and outputs.safetensors, and a model in it or named by it.", Arity = ArgumentArity.ZeroOrOne };
-        var model = new Option<string?>("--model") { Description = "The model: a folder, a .gguf file or a name." };
-        var adapter = new Option<string?>("--adapter") { Description = "An adapter folder." };
-        var inputs = new Option<string?>("--inputs") { Description = "A safetensors file: input_ids and perhaps attention_mask, position_ids, labels, with a prefix for each further run." };
-        var expected = new Option<string?>("--expected") { Description = "A safetensors file of what the other implementation gave." };
-        var gradientsOf = new Option<string?>("--gradients-of") { Description = "The run whose loss the gradients are of." };
-        var json = new Option<bool>("--json") { Description = "The report as JSON." };
+        var folder = new Argument<string?>("CASE") { Description = "A folder with case.json, inputs.safetensors and outputs.safetensors, and a model in it or named by it.", Arity = ArgumentArity.ZeroOrOne };
+        var model = new Option<string?>("--model") { Description = "weft-tiny, a folder, a .gguf file, or org/name in the local Hugging Face cache.", HelpName = "M" };
+        var adapter = new Option<string?>("--adapter") { Description = "An adapter folder.", HelpName = "DIR" };
+        var inputs = new Option<string?>("--inputs") { Description = "A safetensors file: input_ids and perhaps attention_mask, position_ids, labels, with a prefix for each further run.", HelpName = "FILE" };
+        var expected = new Option<string?>("--expected") { Description = "A safetensors file of what the other implementation gave.", HelpName = "FILE" };
+        var gradientsOf = new Option<string?>("--gradients-of") { Description = "The run whose loss the gradients are of.", HelpName = "GROUP" };
+        var threads = SharedOptions.Threads();
         var command = new Command("verify", "Runs a model in fp32 on given inputs and compares logits, losses, hidden states, gradients, generated tokens and merged weights with those exported from another implementation.")
         {
-            folder, model, adapter, inputs, expected, gradientsOf, json,
+            folder, model, adapter, inputs, expected, gradientsOf, threads, SharedOptions.Json(),
         };
         command.Validators.Add(result =>
         {
@@ -38,13 +34,14 @@ internal static class VerifyCommand
         });
         command.SetAction(parsed =>
         {
+            LoadedModel.UseThreads(parsed.GetValue(threads));
             var request = parsed.GetValue(folder) is { } path ? CaseFolder.Read(path)
                 : new VerifyRequest(parsed.GetValue(model)!, parsed.GetValue(adapter), parsed.GetValue(inputs)!, parsed.GetValue(expected)!);
             var report = Verifier.Run(parsed.GetValue(gradientsOf) is { } run ? request with { GradientsOf = run } : request);
-            if (parsed.GetValue(json)) output.WriteLine(report.ToJson().ToJsonString(indented));
-            else foreach (var line in report.Lines()) output.WriteLine(line);
-            return report.ExitCode;
+            if (screen.IsJson) screen.WriteJson(report.ToJson());
+            else foreach (var line in report.Lines()) screen.Say(line);
+            return report.Passed ? ExitCode.Done : ExitCode.Failed;
         });
-        return command;
+        return command.Examples("weft verify my-case", "weft verify --model my-model --adapter my-adapter --inputs inputs.safetensors --expected outputs.safetensors --json");
     }
 }

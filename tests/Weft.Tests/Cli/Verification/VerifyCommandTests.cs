@@ -1,6 +1,5 @@
-using System.CommandLine;
 using System.Text.Json.Nodes;
-using Weft.Cli.Verification;
+using Weft.Cli;
 
 namespace Weft.Tests.Cli.Verification;
 
@@ -13,9 +12,17 @@ public sealed class VerifyCommandTests
     [InlineData("verify somewhere --model m", "leave out --model")]
     public void A_line_that_names_too_little_or_too_much_is_a_wrong_line(string line, string part)
     {
-        using var output = new StringWriter();
-        var parsed = new RootCommand { VerifyCommand.Create(output) }.Parse(line);
-        Assert.Contains(part, Assert.Single(parsed.Errors).Message, StringComparison.Ordinal);
+        var (code, output, error) = Run(line.Split(' '));
+        Assert.Equal((2, ""), (code, output));
+        Assert.Contains(part, error, StringComparison.Ordinal);
+    }
+
+    [Theory, InlineData("verify nowhere", "There is no folder nowhere"), InlineData("verify --model nowhere/at/all --inputs i --expected o", "inputs: no file i")]
+    public void What_is_not_there_is_named_and_the_work_has_failed(string line, string part)
+    {
+        var (code, output, error) = Run(line.Split(' '));
+        Assert.Equal((1, ""), (code, output));
+        Assert.Contains(part, error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -23,21 +30,24 @@ public sealed class VerifyCommandTests
     {
         using var tiny = new TinyCase();
         tiny.Written();
-        var (code, lines) = Run("verify", tiny.Folder);
+        var (code, lines, _) = Run("verify", tiny.Folder);
         Assert.Equal(0, code);
         var verdict = lines.TrimEnd().Split('\n')[^1];
         Assert.Contains("all within their rule; 1 not checked", verdict, StringComparison.Ordinal);
-        (code, var json) = Run("verify", "--model", tiny.File("model"), "--adapter", tiny.File("adapter"), "--inputs", tiny.File("inputs.safetensors"), "--expected", tiny.File("outputs.safetensors"), "--gradients-of", "", "--json");
+        (code, var json, _) = Run("verify", "--model", tiny.File("model"), "--adapter", tiny.File("adapter"), "--inputs", tiny.File("inputs.safetensors"), "--expected", tiny.File("outputs.safetensors"), "--gradients-of", "", "--json");
         Assert.Equal(0, code);
         Assert.Equal(verdict.Trim(), (string)JsonNode.Parse(json)!["verdict"]!);
-        (code, _) = Run("verify", "--model", tiny.File("model"), "--inputs", tiny.File("inputs.safetensors"), "--expected", tiny.File("outputs.safetensors"));
+        (code, lines, _) = Run("verify", "--model", tiny.File("model"), "--inputs", tiny.File("inputs.safetensors"), "--expected", tiny.File("outputs.safetensors"));
+        Assert.Contains("DIFFERENT", lines, StringComparison.Ordinal);
         Assert.Equal(1, code); // without the adapter the outputs are others
     }
 
-    private static (int Code, string Output) Run(params string[] args)
+    private static (int Code, string Output, string Error) Run(params string[] args)
     {
+        using var interruption = new Interruption();
         using var output = new StringWriter();
-        var code = new RootCommand { VerifyCommand.Create(output) }.Parse(args).Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
-        return (code, output.ToString());
+        using var error = new StringWriter();
+        var code = CommandLine.Run(args, new Screen(output, error, TextReader.Null, interruption));
+        return (code, output.ToString(), error.ToString());
     }
 }
