@@ -82,7 +82,7 @@ internal sealed class Chat(
     private (string Text, int Tokens, FinishReason Finish, double Seconds) Stream(int[] prompt, bool shows)
     {
         var (text, tokens, finish, clock) = (new StringBuilder(), 0, FinishReason.Length, Stopwatch.StartNew());
-        foreach (var token in Generator.Stream(model, [prompt], options, screen.Interruption.Token))
+        foreach (var token in Generation.Stream(model, [prompt], options, screen.Interruption.Token))
         {
             tokens++;
             text.Append(token.Text);

@@ -78,7 +78,7 @@ internal sealed record DataSection
         Path = Train,
         HeldOutPath = Heldout as string,
         HeldOutShare = Heldout as double? ?? 0,
-        Format = Format switch { DataFormat.Jsonl => RowFormat.JsonLines, DataFormat.Json => RowFormat.Json, DataFormat.Tsv => RowFormat.Tsv, _ => RowFormat.Auto },
+        Format = Format switch { DataFormat.Jsonl => RowFormat.Jsonl, DataFormat.Json => RowFormat.Json, DataFormat.Tsv => RowFormat.Tsv, _ => RowFormat.Auto },
         Header = Header,
         Columns = Columns,
         Kind = Kind,
