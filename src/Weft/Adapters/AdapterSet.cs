@@ -7,6 +7,7 @@ public sealed class AdapterSet : IDisposable
     {
         (Name, Config, Model, Places, TrainedTensors) = (name, config, model, places, trained);
         foreach (var (_, value) in Parameters) value.DetachFromDisposeScope();
+        foreach (var buffer in places.SelectMany(p => p.Adapter.buffers())) buffer.DetachFromDisposeScope();
         foreach (var place in places) place.Adapter.eval();
     }
 
@@ -82,6 +83,8 @@ public sealed class AdapterSet : IDisposable
     /// <exception cref="InvalidDataException">The folder's tensors are not the config's, or the base is another; every difference is listed and the model is as it was.</exception>
     public static AdapterSet Load(string folder, BaseModel model, string name = "default", bool force = false)
     {
+        ArgumentNullException.ThrowIfNull(model);
+        model.RefuseTakenName(name);
         var set = AdapterFolder.Load(folder, model, name, force);
         set.Attach();
         return set;
@@ -91,6 +94,7 @@ public sealed class AdapterSet : IDisposable
     public void Dispose()
     {
         foreach (var (_, value) in Parameters.ToList()) value.Dispose();
+        foreach (var buffer in Places.SelectMany(p => p.Adapter.buffers()).ToList()) buffer.Dispose();
     }
 
     /// <inheritdoc/>
