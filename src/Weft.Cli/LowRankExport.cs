@@ -39,7 +39,7 @@ internal static class LowRankExport
             foreach (var (name, parameter) in place.Adapter.named_parameters()) parameter.copy_(name.Contains("_A", StringComparison.Ordinal) ? pair.Pair!.A : pair.Pair!.B);
         }
         var difference = ((set.Model.Probe() - before).abs().max() / before.abs().max()).item<float>();
-        if (!(difference <= Budget)) throw new InvalidOperationException(FormattableString.Invariant($"As LoRA the outputs differ by {difference:e2} of their largest value, more than {Budget:e0}. Nothing was written."));
+        if (!(difference <= Budget)) throw new InvalidOperationException(FormattableString.Invariant($"As LoRA the outputs differ by {difference:0.00e+0} of their largest value, more than {Budget:0e+0}. Nothing was written."));
         lora.Save(folder);
         lora.Detach();
         return (pairs.Count, difference);

@@ -84,14 +84,25 @@ internal sealed class Screen
     /// <summary>Shows rows under headings; columns whose heading starts with &gt; are set to the right.</summary>
     public void Table(IReadOnlyList<string> headings, IEnumerable<IReadOnlyList<string>> rows)
     {
-        var table = new Table { Border = HasColour ? TableBorder.Rounded : TableBorder.None, UseSafeBorder = true };
-        foreach (var heading in headings)
+        var hasHeadings = headings.Any(h => h.Length > 0);
+        if (!HasColour || IsJson)
         {
-            var column = new TableColumn(new Text(heading.TrimStart('>'))) { Alignment = heading.StartsWith('>') ? Justify.Right : Justify.Left };
-            table.AddColumn(HasColour ? column : column.PadRight(2).PadLeft(0));
+            PlainTable(headings, hasHeadings ? [[.. headings.Select(h => h.TrimStart('>'))], .. rows] : [.. rows]);
+            return;
         }
+        var table = new Table { Border = TableBorder.Rounded, UseSafeBorder = true, ShowHeaders = hasHeadings };
+        foreach (var heading in headings)
+            table.AddColumn(new TableColumn(new Text(heading.TrimStart('>'))) { Alignment = heading.StartsWith('>') ? Justify.Right : Justify.Left });
         foreach (var row in rows) table.AddRow(row.Select(c => (IRenderable)new Text(c)));
         Console.Write(table);
+    }
+
+    // Columns by spaces, lines as long as they are: what a pipe or a file can work with.
+    private void PlainTable(IReadOnlyList<string> headings, IReadOnlyList<IReadOnlyList<string>> rows)
+    {
+        var widths = headings.Select((_, i) => rows.Max(r => r[i].Length)).ToList();
+        foreach (var row in rows)
+            Say(string.Join("  ", row.Select((cell, i) => headings[i].StartsWith('>') ? cell.PadLeft(widths[i]) : cell.PadRight(widths[i]))).TrimEnd());
     }
 
     private IAnsiConsole ConsoleOver(TextWriter writer)

@@ -29,7 +29,7 @@ internal static class ExportCommand
             if (screen.IsJson) screen.WriteJson(new JsonObject { ["folder"] = folder, ["modules"] = written.Modules, ["largest_relative_difference"] = written.Difference });
             else
             {
-                screen.Say(FormattableString.Invariant($"Written: {folder}, LoRA at {written.Modules} modules. Loaded again, outputs differ by {written.Difference:e2} of their largest value."));
+                screen.Say(FormattableString.Invariant($"Written: {folder}, LoRA at {written.Modules} modules. Loaded again, outputs differ by {written.Difference:0.00e+0} of their largest value."));
             }
             return ExitCode.Done;
         });

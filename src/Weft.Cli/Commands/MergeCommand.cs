@@ -32,7 +32,7 @@ internal static class MergeCommand
                 screen.WriteJson(new JsonObject { ["folder"] = folder, ["tensors"] = report.Tensors.Count, ["largest_relative_difference"] = report.LargestRelativeDifference, ["budget"] = report.Budget, ["dtype"] = LoadedModel.NameOf(written), ["bytes"] = bytes });
             else
             {
-                screen.Say(FormattableString.Invariant($"Merged {set.Config.PeftType} into {report.Tensors.Count} tensors: outputs moved by {report.LargestRelativeDifference:e2} of their largest value ({report.Budget:e0} is allowed)."));
+                screen.Say(FormattableString.Invariant($"Merged {set.Config.PeftType} into {report.Tensors.Count} tensors: outputs moved by {report.LargestRelativeDifference:0.00e+0} of their largest value ({report.Budget:0e+0} is allowed)."));
                 if (written == ScalarType.BFloat16) screen.Say("Weights are rounded once to bf16, to the nearest, ties to even.");
                 screen.Say($"Written: {folder} ({Bytes.Text(bytes)})");
             }

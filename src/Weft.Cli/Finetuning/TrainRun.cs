@@ -81,7 +81,7 @@ internal sealed class TrainRun : IDisposable
         }
         else
         {
-            folder.Metrics.CutBackTo(-1);
+            if (new FileInfo(folder.Metrics.Path).Length > 0) folder.Metrics.CutBackTo(-1); // what a run wrote that was killed before its first state
         }
         var results = new Results(folder.Path, screen, judge, tokenizer, run.Evaluate);
         if (judge is not null && results.Before is null) folder.Metrics.AppendEvaluation(0, results.ScoreBefore());
@@ -201,13 +201,19 @@ internal sealed class TrainRun : IDisposable
             yield return $"weft inspect {folder}";
             yield break;
         }
-        yield return $"weft generate --model {run.Model} --adapter {folder} --no-adapter \"{Prompt()}\"";
+        yield return $"weft generate --model {run.Model} --adapter {folder} --no-adapter {Quoted()}";
         yield return $"weft merge --model {run.Model} --adapter {folder} --out merged";
         yield return $"weft export --to lora --model {run.Model} --adapter {folder} --out lora";
         yield return $"weft inspect {folder}";
     }
 
-    private string Prompt() => (heldOut.Count > 0 && heldOut[0].Prompt is { } prompt ? prompt : "Hello!").Split('\n')[0].Replace("\"", "\\\"", StringComparison.Ordinal);
+    // The prompt of a held-out row as a shell reads it: $'…' where it has lines.
+    private string Quoted()
+    {
+        var prompt = heldOut.Count > 0 && heldOut[0].Prompt is { } first ? first : "Hello!";
+        var quoted = $"'{prompt.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "\\'", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal)}'";
+        return prompt.Contains('\n') || prompt.Contains('\'') ? "$" + quoted : quoted;
+    }
 
     private int Interrupted(RunFolder folder)
     {

@@ -15,7 +15,7 @@ internal sealed record DataSection
     public int? HeldoutLimit { get; init; }
 
     /// <summary>How the files are written; auto goes by the ending of the name.</summary>
-    public DataFormat Format { get; init; }
+    public RowFormat Format { get; init; }
 
     /// <summary>Of a TSV file, whether the first line names the columns.</summary>
     public bool Header { get; init; } = true;
@@ -78,7 +78,7 @@ internal sealed record DataSection
         Path = Train,
         HeldOutPath = Heldout as string,
         HeldOutShare = Heldout as double? ?? 0,
-        Format = Format switch { DataFormat.Jsonl => RowFormat.Jsonl, DataFormat.Json => RowFormat.Json, DataFormat.Tsv => RowFormat.Tsv, _ => RowFormat.Auto },
+        Format = Format,
         Header = Header,
         Columns = Columns,
         Kind = Kind,
