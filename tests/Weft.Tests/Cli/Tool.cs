@@ -1,0 +1,33 @@
+using System.Diagnostics;
+using Weft.Cli;
+
+namespace Weft.Tests.Cli;
+
+/// <summary>Runs lines of <c>weft</c>: in this process with what it says captured, or as a process of its own.</summary>
+internal static class Tool
+{
+    private static readonly Lock gate = new();
+
+    /// <summary>Runs a line and returns exit code, output and errors.</summary>
+    public static (int Code, string Output, string Error) Run(params string[] args)
+    {
+        lock (gate) // torch's generator and threads belong to the whole process
+        {
+            using var output = new StringWriter();
+            using var error = new StringWriter();
+            using var interruption = new Interruption();
+            var code = CommandLine.Run(args, new Screen(output, error, new StringReader(""), interruption));
+            return (code, output.ToString(), error.ToString());
+        }
+    }
+
+    /// <summary>Starts a line as a process, with variables set.</summary>
+    public static Process Start(IReadOnlyDictionary<string, string> environment, params string[] args)
+    {
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        start.ArgumentList.Add(typeof(CommandLine).Assembly.Location);
+        foreach (var arg in args) start.ArgumentList.Add(arg);
+        foreach (var (name, value) in environment) start.Environment[name] = value;
+        return Process.Start(start)!;
+    }
+}

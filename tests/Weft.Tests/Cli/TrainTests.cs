@@ -1,0 +1,154 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using Weft.Cli;
+using Weft.Tests.Checkpoints;
+
+namespace Weft.Tests.Cli;
+
+/// <summary>Whole runs on a tiny random model: train, judge, resume, merge, export.</summary>
+public sealed class TrainTests
+{
+    [Fact]
+    public void A_run_leaves_behind_what_it_says_and_its_adapter_merges_and_exports()
+    {
+        using var folder = new TemporaryFolder();
+        var line = Line(folder, "train.steps=6", "train.evaluate_every=2", "evaluate.exact_match=4", "evaluate.max_new_tokens=4");
+        var (code, output, error) = Tool.Run(line);
+        Assert.True(code == ExitCode.Done, error);
+        foreach (var part in new[] { "Plan: WeGeFT", "« even", "step 6 of 6: loss", "held out after step 2", "exact match", "wanted", "before", "after", "Try next", "weft merge" })
+            Assert.Contains(part, output, StringComparison.Ordinal);
+        Assert.DoesNotContain('\u001b', output);
+        var run = folder.File("out", "run-1");
+        foreach (var file in new[] { "run.yaml", "adapter_config.json", "adapter_model.safetensors", "weft.json", "metrics.jsonl", "loss.png", "results.json", "manifest.json", "best/adapter_model.safetensors" })
+            Assert.True(File.Exists(Path.Combine(run, file)), file);
+
+        Assert.Contains("wegeft", Tool.Run("inspect", run).Output, StringComparison.Ordinal);
+        Assert.Equal(6, (int)JsonNode.Parse(Tool.Run("inspect", run, "--json").Output)!["steps"]!);
+        Assert.Equal(ExitCode.Done, Tool.Run("merge", "--model", TinyModel.Folder, "--adapter", run, "--out", folder.File("merged")).Code);
+        Assert.Equal(ExitCode.Done, Tool.Run("export", "--to", "lora", "--model", TinyModel.Folder, "--adapter", run, "--out", folder.File("lora")).Code);
+        Assert.Contains("is not overwritten", Tool.Run("merge", "--model", TinyModel.Folder, "--adapter", run, "--out", folder.File("merged")).Error, StringComparison.Ordinal);
+
+        // One function in three forms: WeGeFT beside the base, LoRA beside it, and weights that hold it.
+        var scores = JsonNode.Parse(Tool.Run("eval", "--model", TinyModel.Folder, "--data", folder.File("held.jsonl"), "evaluate.samples=0", "--adapter", run, "--adapter", folder.File("lora"), "--json").Output)!;
+        var merged = JsonNode.Parse(Tool.Run("eval", "--model", folder.File("merged"), "--data", folder.File("held.jsonl"), "--json").Output)!;
+        var loss = (double)scores[run]!["loss"]!;
+        Assert.NotEqual((double)scores["base"]!["loss"]!, loss);
+        Assert.Equal(loss, (double)scores[folder.File("lora")]!["loss"]!, 1e-4); // fp32 sums in another order
+        Assert.Equal(loss, (double)merged["base"]!["loss"]!, 1e-4);
+
+        // The resolved run file runs again as it is, and no folder is written twice.
+        var (again, _, problem) = Tool.Run("train", Path.Combine(run, "run.yaml"), "--name", "again");
+        Assert.True(again == ExitCode.Done, problem);
+        Assert.Equal(File.ReadAllBytes(Path.Combine(run, "adapter_model.safetensors")), File.ReadAllBytes(folder.File("out", "again", "adapter_model.safetensors")));
+        Assert.Contains("exists and is not overwritten", Tool.Run("train", Path.Combine(run, "run.yaml"), "--name", "again").Error, StringComparison.Ordinal);
+        Assert.Contains("was trained on another base", Tool.Run("eval", "--model", folder.File("merged"), "--data", folder.File("held.jsonl"), "--adapter", run).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Full_fine_tuning_leaves_a_model_and_json_is_all_there_is_on_the_output()
+    {
+        using var folder = new TemporaryFolder();
+        var (code, output, error) = Tool.Run([.. Line(folder, "method=full", "adapter=null", "train.steps=3", "train.learning_rate=1e-4", "evaluate.samples=0"), "--json"]);
+        Assert.True(code == ExitCode.Done, error);
+        var node = JsonNode.Parse(output)!;
+        Assert.Equal((long)node["base"]!, (long)node["trainable"]!);
+        Assert.Equal(ExitCode.Done, Tool.Run("plan", "--model", Path.Combine((string)node["folder"]!, "model")).Code);
+    }
+
+    [Fact]
+    public void A_new_model_is_made_from_a_description_and_the_text()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllLines(folder.File("text.jsonl"), Enumerable.Range(0, 40).Select(i => $$"""{"text": "number {{i}} follows number {{i - 1}}"}"""));
+        File.WriteAllText(folder.File("new.yaml"), """
+            model:
+              config: { model_type: llama, hidden_size: 16, intermediate_size: 24, num_hidden_layers: 1, num_attention_heads: 2, max_position_embeddings: 32, tie_word_embeddings: true }
+              tokenizer: { vocabulary_size: 280, individual_digits: true }
+            method: full
+            data: { train: text.jsonl, heldout: 0.1, pack_length: 32 }
+            train: { steps: 2, batch_size: 4 }
+            evaluate: { samples: 0 }
+            output: out
+            """);
+        var (code, _, error) = Tool.Run("train", folder.File("new.yaml"));
+        Assert.True(code == ExitCode.Done, error);
+        Assert.Equal(ExitCode.Done, Tool.Run("generate", "--model", folder.File("out", "new-1", "model"), "number", "--max-new-tokens", "3").Code);
+    }
+
+    [Theory]
+    [InlineData("", "holds no rows")]
+    [InlineData("{\"prompt\": \"a\"}", "completion")]
+    [InlineData("{\"prompt\": \"a\", \"completion\": \" b\"}\n{oops", "line 2")]
+    public void Data_that_cannot_be_learned_from_is_refused_with_its_place(string rows, string message)
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder.File("rows.jsonl"), rows);
+        var (code, _, error) = Tool.Run("train", "--model", TinyModel.Folder, "--data", folder.File("rows.jsonl"), $"output={folder.File("out")}");
+        Assert.Equal(ExitCode.Failed, code);
+        Assert.Contains(message, error, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(folder.File("out"))); // a run that cannot begin leaves nothing behind
+    }
+
+    [Theory]
+    [InlineData("data.max_tokens=3", "longer than 3 tokens")]
+    [InlineData("train.learning_rate=-1", "learning_rate is -1")]
+    [InlineData("train.learning_rate=1e30", "at step")]
+    [InlineData("adapter.target_modules=[nothing]", "matches no module")]
+    [InlineData("evaluate.choices=[\" even\", \" even or odd\"]", "a choice is one")]
+    [InlineData("model=nowhere", "There is no model nowhere")]
+    public void What_cannot_work_is_refused_with_the_reason(string setting, string message)
+    {
+        using var folder = new TemporaryFolder();
+        var (code, output, error) = Tool.Run(Line(folder, "evaluate.samples=0", "train.clip_norm=null", setting));
+        Assert.NotEqual(ExitCode.Done, code);
+        Assert.Contains(message, output + error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Ctrl_C_saves_and_the_resumed_run_ends_with_the_bits_of_an_uninterrupted_one()
+    {
+        if (OperatingSystem.IsWindows()) Assert.Skip("A signal can be sent to a process here only by its console.");
+        using var folder = new TemporaryFolder();
+        string[] settings = ["train.steps=60", "train.threads=1", "evaluate.samples=0", "wegeft.wegeft_dropout=0.1"];
+        using (var process = Tool.Start(new Dictionary<string, string>(), [.. Line(folder, settings), "--name", "stopped"]))
+        {
+            var line = "";
+            while (line is not null && !line.StartsWith("step ", StringComparison.Ordinal)) line = process.StandardOutput.ReadLine();
+            using (var kill = Process.Start("kill", ["-INT", $"{process.Id}"])) kill.WaitForExit();
+            var rest = process.StandardOutput.ReadToEnd();
+            Assert.True(process.WaitForExit(60_000));
+            if (process.ExitCode == ExitCode.Done) Assert.Skip("The run was over before the signal came.");
+            Assert.Equal(ExitCode.Interrupted, process.ExitCode);
+            Assert.Contains($"weft train --resume {folder.File("out", "stopped")}", rest, StringComparison.Ordinal);
+        }
+        using (var process = Tool.Start(new Dictionary<string, string>(), "train", "--resume", folder.File("out", "stopped")))
+        {
+            Assert.Contains("Goes on after step", process.StandardOutput.ReadToEnd(), StringComparison.Ordinal);
+            process.WaitForExit();
+            Assert.Equal(ExitCode.Done, process.ExitCode);
+        }
+        using (var process = Tool.Start(new Dictionary<string, string>(), [.. Line(folder, settings), "--name", "whole"]))
+        {
+            process.StandardOutput.ReadToEnd();
+            process.WaitForExit();
+        }
+        Assert.Equal(File.ReadAllBytes(folder.File("out", "whole", "adapter_model.safetensors")), File.ReadAllBytes(folder.File("out", "stopped", "adapter_model.safetensors")));
+    }
+
+    [Fact]
+    public async Task Help_does_not_load_libtorch()
+    {
+        if (!OperatingSystem.IsLinux()) Assert.Skip("Only Linux's loader says what it loads.");
+        using var process = Tool.Start(new Dictionary<string, string> { ["LD_DEBUG"] = "files" }, "--help");
+        var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        Assert.DoesNotContain("libtorch_cpu", await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.Contains("Usage:", await output, StringComparison.Ordinal);
+    }
+
+    private static string[] Line(TemporaryFolder folder, params string[] settings)
+    {
+        TinyModel.Rows(folder.File("rows.jsonl"), 32);
+        TinyModel.Rows(folder.File("held.jsonl"), 8, first: 100);
+        return ["train", "--model", TinyModel.Folder, "--data", folder.File("rows.jsonl"), $"data.heldout={folder.File("held.jsonl")}", $"output={folder.File("out")}", "adapter.rank=4", "train.batch_size=4", .. settings];
+    }
+}
