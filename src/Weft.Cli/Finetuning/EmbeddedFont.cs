@@ -1,11 +1,14 @@
+using System.Reflection;
 using ScottPlot;
 using SkiaSharp;
 
 namespace Weft.Cli.Finetuning;
 
-/// <summary>The font that comes with the program, so that plots have letters on machines without fonts. It is DejaVu Sans, cut down to Latin letters and signs.</summary>
+/// <summary>The font that comes with the program in a package (Inter, SIL Open Font License), so that plots have letters on machines without fonts.</summary>
 internal sealed class EmbeddedFont : IFontResolver, IDisposable
 {
+    private const string Path = "/Assets/Inter-Regular.ttf";
+
     private readonly string name;
     private readonly SKTypeface face;
 
@@ -13,8 +16,8 @@ internal sealed class EmbeddedFont : IFontResolver, IDisposable
     public EmbeddedFont(string name)
     {
         this.name = name;
-        using var stream = typeof(EmbeddedFont).Assembly.GetManifestResourceStream("Weft.Cli.DejaVuSans-subset.ttf") ?? throw new InvalidOperationException("The program lacks its font; build it anew.");
-        face = SKTypeface.FromStream(stream);
+        using var font = new MemoryStream(Read());
+        face = SKTypeface.FromStream(font);
         Fonts.FontResolvers.Insert(0, this);
     }
 
@@ -26,4 +29,22 @@ internal sealed class EmbeddedFont : IFontResolver, IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => Fonts.FontResolvers.Remove(this);
+
+    // The package's resource is an index (length, version, count, then path, offset and length of each file) before the files themselves.
+    private static byte[] Read()
+    {
+        using var stream = Assembly.Load(new AssemblyName("Avalonia.Fonts.Inter")).GetManifestResourceStream("!AvaloniaResources")
+            ?? throw new InvalidOperationException("The program lacks its font; build it anew.");
+        using var reader = new BinaryReader(stream);
+        var index = reader.ReadInt32();
+        _ = reader.ReadInt32();
+        for (var left = reader.ReadInt32(); left > 0; left--)
+        {
+            var (path, offset, length) = (reader.ReadString(), reader.ReadInt32(), reader.ReadInt32());
+            if (path != Path) continue;
+            stream.Position = sizeof(int) + index + offset;
+            return reader.ReadBytes(length);
+        }
+        throw new InvalidOperationException($"The font package has no {Path}; build the program with the version it names.");
+    }
 }
