@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Reflection;
 using Weft.Cli.Commands;
+using Weft.Cli.Verification;
 
 namespace Weft.Cli;
 
@@ -50,6 +51,7 @@ internal static class CommandLine
             InspectCommand.Create(screen),
             MethodsCommand.Create(screen),
             ModelsCommand.Create(screen),
+            VerifyCommand.Create(screen),
             DoctorCommand.Create(screen),
             SchemaCommand.Create(screen),
             CompletionCommand.Create(screen),

@@ -70,7 +70,7 @@ public sealed class AdaptationPlan
             Problems = problems;
             throw Refusal();
         }
-        return Built = new AdapterSet(name, Config, Model, places, Trained(places));
+        return Built = new AdapterSet(name, Config, Model, places, Trained(places), construction.OfSet);
     }
 
     /// <summary>The plan as a table: one row per module pattern, what was selected first, then what stays as it is.</summary>
@@ -111,8 +111,7 @@ public sealed class AdaptationPlan
             if (!whole && tensor.TiedTo is not null) continue; // trained with the tensor it is tied to
             using var scope = NewDisposeScope();
             var value = new Parameter(tensor.Pretrained.to(ScalarType.Float32, copy: true)).DetachFromDisposeScope();
-            var local = tensor.Key[(tensor.Module.Length + 1)..];
-            var key = onDisk.TryGetValue(tensor, out var site) ? $"{site}.base_layer.{local}" : tensor.Key;
+            var key = onDisk.TryGetValue(tensor, out var site) ? $"{site}.base_layer.{tensor.LocalName}" : tensor.Key;
             trained.Add(new TrainedTensor(tensor, (Parameter)value, $"base_model.model.{key}", whole ? [] : [.. Model.Tensors.Where(t => t.TiedTo == tensor)]));
         }
         return trained;

@@ -19,14 +19,20 @@ internal static class AdapterFolder
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         Directory.CreateDirectory(folder);
+        Safetensors.Write(Path.Combine(folder, TensorFile), set.Saved().Select(t => (t.Key, t.Value.detach().to(t.Value.dtype == ScalarType.BFloat16 ? ScalarType.Float32 : t.Value.dtype).contiguous())));
+        WriteConfig(folder, set.Config, set.Model);
+    }
+
+    /// <summary>Writes adapter_config.json, and weft.json with the base the tensors belong to.</summary>
+    public static void WriteConfig(string folder, PeftConfig config, BaseModel model)
+    {
         var own = new JsonObject
         {
             ["format"] = 1,
-            ["base_fingerprint"] = Fingerprint.Of(set.Model),
-            ["base_model_type"] = (string?)set.Model.Config["model_type"],
+            ["base_fingerprint"] = Fingerprint.Of(model),
+            ["base_model_type"] = (string?)model.Config["model_type"],
         };
-        Safetensors.Write(Path.Combine(folder, TensorFile), set.Saved().Select(t => (t.Key, t.Value.detach().to(t.Value.dtype == ScalarType.BFloat16 ? ScalarType.Float32 : t.Value.dtype).contiguous())));
-        AtomicFile.Write(Path.Combine(folder, ConfigFile), s => s.Write(Encoding.UTF8.GetBytes(set.Config.ToJson())));
+        AtomicFile.Write(Path.Combine(folder, ConfigFile), s => s.Write(Encoding.UTF8.GetBytes(config.ToJson())));
         AtomicFile.Write(Path.Combine(folder, OwnFile), s => s.Write(Encoding.UTF8.GetBytes(own.ToJsonString(indented) + "\n")));
     }
 
@@ -54,7 +60,15 @@ internal static class AdapterFolder
         CheckBase(folder, model, force, notes);
         var plan = AdaptationPlan.For(config.ShapedBy(file.Tensors), model, isSaved: true);
         var set = plan.Build(name, site => NameIn(file, site));
-        Fill(set, file, folder, notes);
+        try
+        {
+            Fill(set, file, folder, notes);
+        }
+        catch
+        {
+            set.Dispose();
+            throw;
+        }
         set.Notes = notes;
         return set;
     }
@@ -93,20 +107,21 @@ internal static class AdapterFolder
         }
         foreach (var key in carried.Keys.Where(k => !file.Tensors.ContainsKey(k))) wanted.Remove(key);
 
+        var values = wanted.Where(w => file.Tensors.TryGetValue(w.Key, out var t) && t.Shape.SequenceEqual(w.Value.shape))
+            .ToDictionary(w => w.Key, w => file.Read(w.Key));
         var wrong = wanted.Keys.Where(k => !file.Tensors.ContainsKey(k)).Select(k => $"  {k}: missing")
             .Concat(file.Tensors.Keys.Where(k => !wanted.ContainsKey(k)).Select(k => $"  {k}: no tensor of this adapter on this model has that key"))
             .Concat(wanted.Where(w => file.Tensors.TryGetValue(w.Key, out var t) && !t.Shape.SequenceEqual(w.Value.shape))
                 .Select(w => $"  {w.Key}: ({string.Join(", ", file.Tensors[w.Key].Shape)}) for ({string.Join(", ", w.Value.shape)})"))
+            .Concat(values.Where(v => v.Value.is_floating_point() != wanted[v.Key].is_floating_point()).Select(v => $"  {v.Key}: {v.Value.dtype} for {wanted[v.Key].dtype}"))
+            .Concat(values.Where(v => v.Value.is_floating_point() && !v.Value.isfinite().all().item<bool>()).Select(v => $"  {v.Key}: not every number is finite"))
             .ToList();
         if (wrong.Count > 0) throw new InvalidDataException($"{folder} does not fit {(set.Model.Source.Length > 0 ? set.Model.Source : "the model")}:\n{string.Join('\n', wrong)}");
 
-        var values = wanted.Keys.ToDictionary(k => k, k => file.Read(k, wanted[k].is_floating_point() ? ScalarType.Float32 : null));
-        var broken = values.Where(v => v.Value.is_floating_point() && !v.Value.isfinite().all().item<bool>()).Select(v => $"  {v.Key}").ToList();
-        if (broken.Count > 0) throw new InvalidDataException($"{folder} holds numbers that are not finite in:\n{string.Join('\n', broken)}");
         foreach (var (key, value) in values)
         {
             if (!carried.TryGetValue(key, out var tensor)) wanted[key].copy_(value);
-            else if (!tensor.Value.to(ScalarType.Float32).allclose(value, rtol: 1e-2, atol: 1e-3)) // bf16 copies of one embedding agree to 8 bits
+            else if (!tensor.Value.to(ScalarType.Float32).allclose(value.to(ScalarType.Float32), rtol: 1e-2, atol: 1e-3)) // bf16 copies of one embedding agree to 8 bits
                 throw new InvalidDataException($"{folder} carries {key}, which differs from the base's own: the embedding was changed (resized or trained) before the adapter was saved. Use that base.");
         }
     }

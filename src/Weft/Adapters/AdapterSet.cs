@@ -3,10 +3,13 @@ namespace Weft.Adapters;
 /// <summary>The adapters made for one model: count them, train them, switch them, save them, merge them, take them out.</summary>
 public sealed class AdapterSet : IDisposable
 {
-    internal AdapterSet(string name, PeftConfig config, BaseModel model, IReadOnlyList<Place> places, IReadOnlyList<TrainedTensor> trained)
+    private readonly IReadOnlyDictionary<string, nn.Module> shared;
+
+    internal AdapterSet(string name, PeftConfig config, BaseModel model, IReadOnlyList<Place> places, IReadOnlyList<TrainedTensor> trained, IReadOnlyDictionary<string, nn.Module> shared)
     {
-        (Name, Config, Model, Places, TrainedTensors) = (name, config, model, places, trained);
+        (Name, Config, Model, Places, TrainedTensors, this.shared) = (name, config, model, places, trained, shared);
         foreach (var (_, value) in Parameters) value.DetachFromDisposeScope();
+        foreach (var (_, buffer) in Buffers) buffer.DetachFromDisposeScope();
         foreach (var place in places) place.Adapter.eval();
     }
 
@@ -43,13 +46,25 @@ public sealed class AdapterSet : IDisposable
     /// <summary>Adapters that work around each update.</summary>
     public IEnumerable<IUpdates> Updates => Places.Select(p => p.Adapter).OfType<IUpdates>();
 
-    private IEnumerable<(string Key, Parameter Value)> AdapterParameters =>
-        Places.SelectMany(p => p.Adapter.named_parameters().Select(q => (Key: $"base_model.model.{p.NameOnDisk}.{q.name}", q.parameter)))
-            .DistinctBy(p => p.parameter.Handle);
+    private IEnumerable<(string Key, Parameter Value)> AdapterParameters => shared
+        .SelectMany(s => s.Value.named_parameters().Select(q => (Key: $"base_model.{(s.Key.Length > 0 ? s.Key + "." : "")}{q.name}", q.parameter)))
+        .Concat(Places.SelectMany(p => p.Adapter.named_parameters().Select(q => (Key: $"base_model.model.{p.NameOnDisk}.{q.name}", q.parameter))))
+        .DistinctBy(p => p.parameter.Handle);
+
+    // A buffer of the set stands once; one of a site stands under every site that has it.
+    private IEnumerable<(string Key, Tensor Value)> Buffers
+    {
+        get
+        {
+            var ofSet = shared.SelectMany(s => s.Value.named_buffers().Select(b => (Key: $"base_model.{(s.Key.Length > 0 ? s.Key + "." : "")}{b.name}", b.buffer))).ToList();
+            return ofSet.Concat(Places.SelectMany(p => p.Adapter.named_buffers().Where(b => ofSet.All(o => o.buffer.Handle != b.buffer.Handle))
+                .Select(b => ($"base_model.model.{p.NameOnDisk}.{b.name}", b.buffer))));
+        }
+    }
 
     /// <summary>Everything its file holds: the trainable tensors, buffers, and embeddings that PEFT's files carry whole.</summary>
     public IEnumerable<(string Key, Tensor Value)> Saved() => Parameters.Select(p => (p.Key, (Tensor)p.Value))
-        .Concat(Places.SelectMany(p => p.Adapter.named_buffers().Select(b => ($"base_model.model.{p.NameOnDisk}.{b.name}", b.buffer))))
+        .Concat(Buffers)
         .Concat(CarriedEmbeddings.Select(e => (e.Key, e.Tensor.Value)));
 
     /// <summary>Weights of a targeted embedding or head, which PEFT stores whole beside their adapter.</summary>
@@ -82,6 +97,8 @@ public sealed class AdapterSet : IDisposable
     /// <exception cref="InvalidDataException">The folder's tensors are not the config's, or the base is another; every difference is listed and the model is as it was.</exception>
     public static AdapterSet Load(string folder, BaseModel model, string name = "default", bool force = false)
     {
+        ArgumentNullException.ThrowIfNull(model);
+        model.RefuseTakenName(name);
         var set = AdapterFolder.Load(folder, model, name, force);
         set.Attach();
         return set;
@@ -91,6 +108,7 @@ public sealed class AdapterSet : IDisposable
     public void Dispose()
     {
         foreach (var (_, value) in Parameters.ToList()) value.Dispose();
+        foreach (var (_, buffer) in Buffers.ToList()) buffer.Dispose();
     }
 
     /// <inheritdoc/>

@@ -92,9 +92,13 @@ public abstract class BaseModel : IDisposable
 
     internal void Add(AdapterSet set)
     {
-        if (sets.TryGetValue(set.Name, out var other) && other != set)
-            throw new ArgumentException($"An adapter called {set.Name} is attached already. Detach it, or give the new one another name.");
+        if (sets.TryGetValue(set.Name, out var other) && other != set) RefuseTakenName(set.Name);
         sets[set.Name] = set;
+    }
+
+    internal void RefuseTakenName(string name)
+    {
+        if (sets.ContainsKey(name)) throw new ArgumentException($"An adapter called {name} is attached already. Detach it, or give the new one another name.");
     }
 
     internal void Remove(AdapterSet set)

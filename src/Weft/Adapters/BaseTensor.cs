@@ -34,6 +34,9 @@ public sealed class BaseTensor : IDisposable
     /// <summary>The module it belongs to: the key without its last part.</summary>
     public string Module => Key[..Math.Max(0, Key.LastIndexOf('.'))];
 
+    /// <summary>The last part of its key: <c>weight</c>.</summary>
+    public string LocalName => Key[(Key.LastIndexOf('.') + 1)..];
+
     /// <summary>The pretrained value.</summary>
     public Tensor Pretrained => own ?? TiedTo!.Pretrained;
 

@@ -5,9 +5,24 @@ namespace Weft.Adapters;
 public sealed class Construction(bool isSaved)
 {
     private readonly Dictionary<string, (nn.Module Module, string Owner)> modules = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, nn.Module> ofSet = new(StringComparer.Ordinal);
 
     /// <summary>Whether the set is read from a folder.</summary>
     public bool IsSaved { get; } = isSaved;
+
+    /// <summary>Modules of the whole set, by the name their tensors are stored under.</summary>
+    internal IReadOnlyDictionary<string, nn.Module> OfSet => ofSet;
+
+    /// <summary>A module that belongs to no site but to the set; the first site that asks creates it. Its tensors are stored as <c>base_model.NAME.…</c>, as VeRA's projections are.</summary>
+    /// <param name="name">Its name; empty stores its tensors directly below <c>base_model</c>.</param>
+    /// <param name="create">Makes the module.</param>
+    public T OfWholeSet<T>(string name, Func<T> create) where T : nn.Module
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        ArgumentNullException.ThrowIfNull(create);
+        if (!ofSet.TryGetValue(name, out var known)) ofSet[name] = known = create();
+        return (T)known;
+    }
 
     /// <summary>The module of a name; the first site that asks creates it and stores it.</summary>
     /// <param name="name">What the sharing sites agree on.</param>

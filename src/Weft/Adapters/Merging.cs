@@ -70,10 +70,10 @@ public sealed class Merging
             if (sets.Count > 1) throw new NotSupportedException("Several adapters that were merged together are taken out only from kept weights: merge with keepBits.");
             foreach (var place in sets[0].Places)
             {
-                var merged = place.Site.Host.Tensors.ToDictionary(Local, t => t.Pretrained.to(ScalarType.Float32));
+                var merged = place.Site.Host.Tensors.ToDictionary(t => t.LocalName, t => t.Pretrained.to(ScalarType.Float32));
                 foreach (var (local, value) in place.Adapter.Unmerged(place.Site.Host, merged))
                 {
-                    var tensor = place.Site.Host.Tensors.First(t => Local(t) == local);
+                    var tensor = place.Site.Host.Tensors.First(t => t.LocalName == local);
                     tensor.Replace(value.to(tensor.Pretrained.dtype));
                 }
             }
@@ -88,11 +88,9 @@ public sealed class Merging
         foreach (var place in sets.SelectMany(s => s.Places))
             foreach (var (local, change) in place.Adapter.Changes(place.Site.Host))
             {
-                var tensor = place.Site.Host.Tensors.First(t => Local(t) == local);
+                var tensor = place.Site.Host.Tensors.First(t => t.LocalName == local);
                 values[tensor] = (values.TryGetValue(tensor, out var sum) ? sum : tensor.Pretrained.to(ScalarType.Float32)) + change;
             }
         return values;
     }
-
-    private static string Local(BaseTensor tensor) => tensor.Key[(tensor.Key.LastIndexOf('.') + 1)..];
 }

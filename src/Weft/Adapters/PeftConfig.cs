@@ -63,8 +63,7 @@ public abstract record PeftConfig
     /// <exception cref="JsonException">A key the method does not have, or a value of the wrong kind; all at once.</exception>
     public static PeftConfig FromOptions(string method, string text)
     {
-        var source = Members(text);
-        var config = FromJson(text, PeftMethods.Find(method), source) with { Source = null };
+        var config = Read(text, PeftMethods.Find(method));
         var unknown = config.Extra.Keys.Where(k => !aboutTheRun.Contains(k)).ToList();
         if (unknown.Count > 0)
             throw new JsonException($"{config.PeftType} has no option {string.Join(", ", unknown.Select(k => $"\"{k}\""))}. It has: {string.Join(", ", OptionNames(config.GetType()))}.");
@@ -125,8 +124,11 @@ public abstract record PeftConfig
     /// <summary>The word of <see cref="Bias"/> that trains the biases of adapted modules.</summary>
     protected internal virtual string BiasOfAdapted => "adapted_only";
 
-    /// <summary>Patterns of modules whose rank differs, for the check that each matches.</summary>
-    protected internal virtual IEnumerable<(string Option, string Pattern)> Patterns => [];
+    /// <summary>Further options that name modules, for the check that each matches an adapted one: the option, the pattern, and whether it is matched from a path's start and not at its end.</summary>
+    protected internal virtual IEnumerable<(string Option, string Pattern, bool FromStart)> Patterns => [];
+
+    /// <summary>Whether a new set of this config leaves the model's function as it is.</summary>
+    protected internal virtual bool StartsAtBase => true;
 
     /// <summary>What is wrong with the options by themselves.</summary>
     protected internal virtual IEnumerable<string> Problems() => [];
@@ -164,17 +166,21 @@ public abstract record PeftConfig
     /// <summary>Optimiser groups of a set's tensors; one by default.</summary>
     protected internal virtual IReadOnlyList<OptimizerGroup> Groups(IReadOnlyList<(string Key, Parameter Value)> tensors) => [new OptimizerGroup(tensors)];
 
-    private static PeftConfig FromJson(string text, Type record, IReadOnlyDictionary<string, JsonElement> source)
+    private static PeftConfig Read(string text, Type record)
     {
-        PeftConfig config;
         try
         {
-            config = (PeftConfig)JsonSerializer.Deserialize(text, record, json)!;
+            return (PeftConfig)JsonSerializer.Deserialize(text, record, json)!;
         }
         catch (Exception e) when (e is JsonException or ArgumentException)
         {
             throw new JsonException($"{record.GetCustomAttribute<PeftMethodAttribute>()!.PeftType}: {e.Message}", e);
         }
+    }
+
+    private static PeftConfig FromJson(string text, Type record, IReadOnlyDictionary<string, JsonElement> source)
+    {
+        var config = Read(text, record);
         var harmless = Members(config.NewFile);
         var refused = config.Extra.Where(e => !aboutTheRun.Contains(e.Key) && IsSet(e.Value) && !(harmless.TryGetValue(e.Key, out var value) && JsonElement.DeepEquals(value, e.Value)))
             .Select(e => $"{config.PeftType} here does not know \"{e.Key}\": {e.Value.GetRawText()}. Remove it, or use a method that has it.").ToList();

@@ -6,7 +6,8 @@ namespace Weft.Adapters;
 /// <param name="Role">What the module does.</param>
 /// <param name="Layer">The layer it belongs to, or null outside the layers.</param>
 /// <param name="Alias">A second name, where adapters of other libraries call the module otherwise; matching and reading accept both.</param>
-public sealed record Site(string Name, Adaptable Host, SiteRole Role, int? Layer = null, string? Alias = null)
+/// <param name="Heads">Heads of attention that its output (q, k, v) or input (o) holds side by side, or null where there are none.</param>
+public sealed record Site(string Name, Adaptable Host, SiteRole Role, int? Layer = null, string? Alias = null, int? Heads = null)
 {
     /// <summary>The last part of its path: <c>q_proj</c>.</summary>
     public string LocalName => Name[(Name.LastIndexOf('.') + 1)..];

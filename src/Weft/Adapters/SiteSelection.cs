@@ -53,9 +53,23 @@ internal sealed class SiteSelection
         foreach (var entry in config.ModulesToSave ?? [])
             if (!model.Tensors.Any(t => IsWithin(entry, t.Module)))
                 yield return $"modules_to_save \"{entry}\" matches no module. The model has: {string.Join(", ", model.Tensors.Select(t => LastPart(t.Module)).Distinct())}.";
-        foreach (var (option, pattern) in config.Patterns)
-            if (!Selected.Any(s => s.Names.Any(ModuleExpression.End(pattern).IsMatch)))
-                yield return $"{option} \"{pattern}\" matches no adapted module. Adapted are: {(Selected.Count == 0 ? "none" : string.Join(", ", Selected.Select(s => s.LocalName).Distinct()))}.";
+        foreach (var (option, pattern, fromStart) in config.Patterns)
+            if (PatternProblem(option, pattern, fromStart) is { } problem) yield return problem;
+    }
+
+    private string? PatternProblem(string option, string pattern, bool fromStart)
+    {
+        try
+        {
+            var expression = fromStart ? ModuleExpression.Start(pattern) : ModuleExpression.End(pattern);
+            if (Selected.Any(s => s.Names.Any(expression.IsMatch))) return null;
+        }
+        catch (ArgumentException e)
+        {
+            return $"{option}: {e.Message}";
+        }
+        var adapted = Selected.Count == 0 ? "none" : string.Join(", ", fromStart ? [Selected[0].Name] : Selected.Select(s => s.LocalName).Distinct());
+        return $"{option} \"{pattern}\" matches no adapted module{(fromStart ? " from the start of its path" : "")}. Adapted are: {adapted}{(fromStart && Selected.Count > 1 ? " …" : "")}.";
     }
 
     private bool IsSelected(Site site)
@@ -91,7 +105,7 @@ internal sealed class SiteSelection
     // A layer in which the module would stand may be left out on purpose.
     private bool IsLeftOut(Site like, int layer)
     {
-        var name = $"{like.Parent.Replace($".{like.Layer}.", $".{layer}.", StringComparison.Ordinal)}.{like.LocalName}";
+        var name = like.Name.Replace($".{like.Layer}.", $".{layer}.", StringComparison.Ordinal);
         return config.LayersToTransform is { Count: > 0 } layers && !layers.Contains(layer)
             || config.ExcludeModules?.Match(like with { Name = name, Alias = null }) == true;
     }

@@ -21,15 +21,18 @@ public sealed record TokenPositions
     public static TokenPositions Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
-        var (first, last) = (0, 0);
-        foreach (var part in text.Split('+'))
-        {
-            if (part.Length < 2 || !int.TryParse(part[1..], NumberStyles.None, CultureInfo.InvariantCulture, out var count) || count == 0 || part[0] is not ('f' or 'l'))
-                throw new ArgumentException($"positions \"{text}\" is not understood at \"{part}\". Write f and a count for the first tokens, l for the last, joined by +: f2+l2.");
-            if (part[0] == 'f') first = count;
-            else last = count;
-        }
-        return new TokenPositions(text, first, last);
+        if (Problem(text) is { } problem) throw new ArgumentException(problem);
+        int Count(char kind) => text.Split('+').Where(p => p[0] == kind).Select(p => int.Parse(p[1..], CultureInfo.InvariantCulture)).SingleOrDefault();
+        return new TokenPositions(text, Count('f'), Count('l'));
+    }
+
+    /// <summary>What is wrong with a notation, or null.</summary>
+    internal static string? Problem(string text)
+    {
+        var parts = text.Split('+');
+        var wrong = parts.FirstOrDefault(p => p.Length < 2 || p[0] is not ('f' or 'l') || !int.TryParse(p[1..], NumberStyles.None, CultureInfo.InvariantCulture, out var count) || count == 0)
+            ?? parts.GroupBy(p => p[0]).FirstOrDefault(g => g.Count() > 1)?.Last();
+        return wrong is null ? null : $"positions \"{text}\" is not understood at \"{wrong}\". Write f and a count for the first tokens, l for the last, joined by +: f2+l2.";
     }
 
     /// <summary>1 at the selected tokens, (batch, tokens, 1), fp32.</summary>

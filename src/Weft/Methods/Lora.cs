@@ -44,8 +44,11 @@ public sealed record LoraConfig : PeftConfig
     protected internal override string BiasOfAdapted => "lora_only";
 
     /// <inheritdoc/>
-    protected internal override IEnumerable<(string, string)> Patterns =>
-        RankPattern.Keys.Select(k => ("rank_pattern", k)).Concat(AlphaPattern.Keys.Select(k => ("alpha_pattern", k)));
+    protected internal override IEnumerable<(string, string, bool)> Patterns =>
+        RankPattern.Keys.Select(k => ("rank_pattern", k, false)).Concat(AlphaPattern.Keys.Select(k => ("alpha_pattern", k, false)));
+
+    /// <inheritdoc/>
+    protected internal override bool StartsAtBase => InitLoraWeights != "false";
 
     /// <inheritdoc/>
     protected internal override string NewFile => """
@@ -77,6 +80,7 @@ public sealed record LoraConfig : PeftConfig
         return site.Host switch
         {
             Linear => new LowRank(site.Host, this, rank, alpha),
+            Embedding when LoraBias => throw new NotSupportedException("lora_bias has no meaning for an embedding. Leave it out of target_modules, or lora_bias away."),
             Embedding => new LowRankTable(site.Host, this, rank, alpha),
             _ => throw new NotSupportedException($"LoRA adapts linear modules and embeddings, not {site.Host.GetType().Name}. Leave it out of target_modules."),
         };
@@ -92,11 +96,11 @@ public sealed record LoraConfig : PeftConfig
         [ComponentName(Name = "lora_A.weight")] private readonly Parameter a; // (r, in)
         [ComponentName(Name = "lora_B.weight")] private readonly Parameter b; // (out, r)
         [ComponentName(Name = "lora_B.bias")] private readonly Parameter? bias;
-        private readonly double scale, alpha, dropout;
+        private readonly double scale, loraAlpha, dropout;
 
         public LowRank(Adaptable host, LoraConfig config, int rank, double alpha) : base(nameof(LowRank))
         {
-            (scale, this.alpha, dropout) = (config.Scale(rank, alpha), alpha, config.Dropout);
+            (scale, loraAlpha, dropout) = (config.Scale(rank, alpha), config.UseRslora ? alpha * Math.Sqrt(rank) : alpha, config.Dropout);
             a = new Parameter(empty(rank, host.InFeatures));
             b = new Parameter(zeros(host.OutFeatures, rank));
             if (config.LoraBias) bias = new Parameter(zeros(host.OutFeatures));
@@ -125,7 +129,7 @@ public sealed record LoraConfig : PeftConfig
             return changes;
         }
 
-        public override LowRankPair? AsLowRank(Adaptable host) => bias is null ? new LowRankPair(a, b, scale * a.shape[0]) : null;
+        public override LowRankPair? AsLowRank(Adaptable host) => bias is null ? new LowRankPair(a, b, loraAlpha) : null;
     }
 
     private sealed class LowRankTable : Adapter

@@ -62,8 +62,13 @@ public sealed record WegeftConfig : PeftConfig
     protected internal override string BiasOfAdapted => "wegeft_only";
 
     /// <inheritdoc/>
-    protected internal override IEnumerable<(string, string)> Patterns =>
-        RankPattern.Keys.Select(k => ("rank_pattern", k)).Concat(AlphaPattern.Keys.Select(k => ("alpha_pattern", k)));
+    protected internal override IEnumerable<(string, string, bool)> Patterns =>
+        RankPattern.Keys.Select(k => ("rank_pattern", k, false)).Concat(AlphaPattern.Keys.Select(k => ("alpha_pattern", k, false)))
+            .Concat(TransformDim.Keys.Where(k => k != "*").Select(k => ("transform_dim", k, false))).Concat(Slices.Keys.Select(k => ("slices", k, false)))
+            .Concat((TiedModules ?? []).SelectMany(g => g).Select(e => ("tied_modules", e, true)));
+
+    /// <inheritdoc/>
+    protected internal override bool StartsAtBase => InitWegeftWeights;
 
     /// <inheritdoc/>
     protected internal override string NewFile => """
@@ -82,8 +87,11 @@ public sealed record WegeftConfig : PeftConfig
         if (Sharing is not ("type" or "module" or "layer" or "global")) yield return $"sharing \"{Sharing}\" is none of type, module, layer, global. Groups of your own are tied_modules.";
         if (ZeroInit is not ("phi" or "psi")) yield return $"zero_init \"{ZeroInit}\" is neither phi nor psi.";
         if (Bias is not ("none" or "all" or "wegeft_only")) yield return $"bias \"{Bias}\" is none of none, all, wegeft_only.";
+        if (TiedModules is not null && Sharing != "type") yield return $"sharing \"{Sharing}\" and tied_modules both say who shares a pair. Give one of them.";
+        if (Slices.Count > 0 && (Positions is not null || Dropout > 0)) yield return "slices go with neither positions nor wegeft_dropout.";
+        if (TransformDim.Values.Contains("output") && (Positions is not null || Dropout > 0)) yield return "transform_dim output goes with neither positions nor wegeft_dropout.";
         if (Positions is not null && Dropout > 0) yield return "positions and wegeft_dropout exclude each other: dropout acts on the weight, which has no tokens.";
-        if (Positions is not null) TokenPositions.Parse(Positions);
+        if (Positions is not null && TokenPositions.Problem(Positions) is { } problem) yield return problem;
     }
 
     /// <inheritdoc/>
@@ -110,24 +118,25 @@ public sealed record WegeftConfig : PeftConfig
         var rank = key is null ? Rank : RankPattern[key];
         var alpha = AlphaPattern.TryGetValue(key ?? site.Name, out var own) ? own : Alpha;
         if (!construction.IsSaved && rank > width) throw new ArgumentException($"rank {rank} is more than the {width} features it edits. Lower r, or give the module its own in rank_pattern.");
-        var scale = alpha / (UseRslora ? Math.Sqrt(rank) : rank);
         var group = Group(site.Name) ?? site.Name;
         if (Slices.TryGetValue(site.LocalName, out var slices))
         {
             if (isOutput) throw new NotSupportedException("slices edit the input side; transform_dim output has no slices.");
             if (linear.OutFeatures % slices.Count != 0) throw new ArgumentException($"{slices.Count} slices do not divide its {linear.OutFeatures} rows.");
             var pairs = slices.OfType<string>().Distinct().ToDictionary(n => n, n => Pair($"{group}/{n}"));
-            return new SlicedEdit(pairs, slices, scale);
+            return new SlicedEdit(pairs, slices);
         }
-        return isOutput ? new OutputEdit(Pair(group), scale) : new InputEdit(Pair(group), scale, this);
+        return isOutput ? new OutputEdit(Pair(group)) : new InputEdit(Pair(group), this);
 
         WegeftPair Pair(string name)
         {
-            var pair = construction.Shared(name, site, () => new WegeftPair(rank, width, InitWegeftWeights, ZeroInit), out var owner);
+            var pair = construction.Shared(name, site, () => new WegeftPair(rank, width, alpha, UseRslora, InitWegeftWeights, ZeroInit), out var owner);
             if (pair.Width != width)
                 throw new ArgumentException($"it edits {width} features, and {owner}, whose pair it shares, {pair.Width}. A pair serves equal widths only: group them apart.");
             if (pair.Rank != rank)
                 throw new ArgumentException($"its rank is {rank}, and that of {owner}, whose pair it shares, {pair.Rank}. Give a group one rank.");
+            if (pair.Alpha != alpha)
+                throw new ArgumentException($"its α is {alpha}, and that of {owner}, whose pair it shares, {pair.Alpha}. Give a group one α.");
             pair.ServesTogether |= owner != site.Name && owner[..Math.Max(0, owner.LastIndexOf('.'))] == site.Parent || pair.LastParent == site.Parent;
             pair.LastParent = site.Parent;
             return pair;
@@ -163,12 +172,12 @@ public sealed record WegeftConfig : PeftConfig
         [ComponentName(Name = "wegeft_phi")] private readonly WegeftFactor phi;
         [ComponentName(Name = "wegeft_psi")] private readonly WegeftFactor psi;
         private readonly WegeftPair pair;
-        private readonly double scale, dropout;
+        private readonly double dropout;
         private readonly TokenPositions? positions;
 
-        public InputEdit(WegeftPair pair, double scale, WegeftConfig config) : base(nameof(InputEdit))
+        public InputEdit(WegeftPair pair, WegeftConfig config) : base(nameof(InputEdit))
         {
-            (this.pair, phi, psi, this.scale) = (pair, pair.Phi, pair.Psi, scale);
+            (this.pair, phi, psi) = (pair, pair.Phi, pair.Psi);
             (dropout, positions) = (config.Dropout ?? 0, config.Positions is null ? null : TokenPositions.Parse(config.Positions));
             RegisterComponents();
         }
@@ -179,28 +188,30 @@ public sealed record WegeftConfig : PeftConfig
             var drops = dropout > 0 && training;
             if (rest.IsAlone && !drops)
             {
-                var mask = positions is null ? null : Call.Current?.Selected(positions, x.shape[0], x.shape[1]) ?? positions.Of(ones(x.shape[0], x.shape[1], dtype: int64));
-                return host.Base(pair.Edit(x, scale, mask)).MoveToOuterDisposeScope();
+                return host.Base(pair.Edit(x, Mask(x))).MoveToOuterDisposeScope();
             }
             // Beside other adapters, or with dropout on the weight: y + s (x Ψ)(W Φ)ᵀ, the same function as a low-rank pair.
             var w = ((Linear)host).Weight.to(phi.Weight.dtype);
             if (drops) w = WegeftDropout.Mask?.Invoke(host) is { } kept ? w * kept / (1 - dropout) : nn.functional.dropout(w, dropout);
             var inner = x.matmul(psi.Weight.t());
-            if (positions is not null) inner = inner * (Call.Current?.Selected(positions, x.shape[0], x.shape[1]) ?? positions.Of(ones(x.shape[0], x.shape[1], dtype: int64)));
-            return (rest.Forward(x) + inner.matmul(w.matmul(phi.Weight.t()).t()) * scale).MoveToOuterDisposeScope();
+            if (Mask(x) is { } mask) inner = inner * mask;
+            return (rest.Forward(x) + inner.matmul(w.matmul(phi.Weight.t()).t()) * pair.Scale).MoveToOuterDisposeScope();
         }
 
         public override IReadOnlyDictionary<string, Tensor> Changes(Adaptable host)
         {
             if (positions is not null) throw new NotSupportedException($"positions \"{positions.Text}\" edits some tokens only, which no weight can say. Keep the adapter.");
-            return new Dictionary<string, Tensor> { ["weight"] = pair.Residual(((Linear)host).Weight, scale) };
+            return new Dictionary<string, Tensor> { ["weight"] = pair.Residual(((Linear)host).Weight) };
         }
 
         public override IReadOnlyDictionary<string, Tensor> Unmerged(Adaptable host, IReadOnlyDictionary<string, Tensor> merged) =>
-            new Dictionary<string, Tensor> { ["weight"] = pair.WithoutInputEdit(merged["weight"], scale) };
+            new Dictionary<string, Tensor> { ["weight"] = pair.WithoutInputEdit(merged["weight"]) };
+
+        private Tensor? Mask(Tensor x) => positions is null ? null
+            : Call.Current?.Selected(positions, x.shape[0], x.shape[1]) ?? positions.Of(ones(x.shape[0], x.shape[1], dtype: int64));
 
         public override LowRankPair? AsLowRank(Adaptable host) =>
-            positions is null ? new LowRankPair(psi.Weight, ((Linear)host).Weight.to(phi.Weight.dtype).mm(phi.Weight.t()), scale * pair.Rank) : null;
+            positions is null ? new LowRankPair(psi.Weight, ((Linear)host).Weight.to(phi.Weight.dtype).mm(phi.Weight.t()), pair.LoraAlpha) : null;
 
         public override long MultiplicationsPerToken(Adaptable host) => 2 * pair.Rank * pair.Width;
     }
@@ -210,35 +221,34 @@ public sealed record WegeftConfig : PeftConfig
         [ComponentName(Name = "wegeft_phi")] private readonly WegeftFactor phi;
         [ComponentName(Name = "wegeft_psi")] private readonly WegeftFactor psi;
         private readonly WegeftPair pair;
-        private readonly double scale;
 
-        public OutputEdit(WegeftPair pair, double scale) : base(nameof(OutputEdit))
+        public OutputEdit(WegeftPair pair) : base(nameof(OutputEdit))
         {
-            (this.pair, phi, psi, this.scale) = (pair, pair.Phi, pair.Psi, scale);
+            (this.pair, phi, psi) = (pair, pair.Phi, pair.Psi);
             RegisterComponents();
         }
 
         public override Tensor Forward(Adaptable host, Tensor x, Rest rest)
         {
             using var scope = NewDisposeScope();
-            if (rest.IsAlone) return pair.Edit(host.Base(x), scale, null).MoveToOuterDisposeScope();
-            return (rest.Forward(x) + host.Base(x).matmul(psi.Weight.t()).matmul(phi.Weight) * scale).MoveToOuterDisposeScope();
+            if (rest.IsAlone) return pair.Edit(host.Base(x), null).MoveToOuterDisposeScope();
+            return (rest.Forward(x) + host.Base(x).matmul(psi.Weight.t()).matmul(phi.Weight) * pair.Scale).MoveToOuterDisposeScope();
         }
 
         public override IReadOnlyDictionary<string, Tensor> Changes(Adaptable host)
         {
             var linear = (Linear)host;
-            var edit = phi.Weight.t().mm(psi.Weight).mul(scale); // s Φ Ψ, (out, out)
+            var edit = phi.Weight.t().mm(psi.Weight).mul(pair.Scale); // s Φ Ψ, (out, out)
             var changes = new Dictionary<string, Tensor> { ["weight"] = edit.mm(linear.Weight.to(edit.dtype)) };
             if (linear.Bias is { } bias) changes["bias"] = edit.mv(bias.to(edit.dtype));
             return changes;
         }
 
         public override IReadOnlyDictionary<string, Tensor> Unmerged(Adaptable host, IReadOnlyDictionary<string, Tensor> merged) =>
-            merged.ToDictionary(m => m.Key, m => pair.WithoutOutputEdit(m.Value, scale));
+            merged.ToDictionary(m => m.Key, m => pair.WithoutOutputEdit(m.Value));
 
         public override LowRankPair? AsLowRank(Adaptable host) => ((Linear)host).Bias is null
-            ? new LowRankPair(psi.Weight.mm(((Linear)host).Weight.to(psi.Weight.dtype)), phi.Weight.t(), scale * pair.Rank)
+            ? new LowRankPair(psi.Weight.mm(((Linear)host).Weight.to(psi.Weight.dtype)), phi.Weight.t(), pair.LoraAlpha)
             : null;
 
         public override long MultiplicationsPerToken(Adaptable host) => 2 * pair.Rank * pair.Width;
@@ -248,12 +258,11 @@ public sealed record WegeftConfig : PeftConfig
     {
         private readonly IReadOnlyDictionary<string, WegeftPair> pairs;
         private readonly IReadOnlyList<string?> slices;
-        private readonly double scale;
 
-        public SlicedEdit(IReadOnlyDictionary<string, WegeftPair> pairs, IReadOnlyList<string?> slices, double scale) : base(nameof(SlicedEdit))
+        public SlicedEdit(IReadOnlyDictionary<string, WegeftPair> pairs, IReadOnlyList<string?> slices) : base(nameof(SlicedEdit))
         {
-            (this.pairs, this.slices, this.scale) = (pairs, slices, scale);
-            foreach (var (name, pair) in pairs) register_module(name, pair.AsModule());
+            (this.pairs, this.slices) = (pairs, slices);
+            foreach (var (name, pair) in pairs) register_module(name, pair);
         }
 
         public override Tensor Forward(Adaptable host, Tensor x, Rest rest)
@@ -261,7 +270,7 @@ public sealed record WegeftConfig : PeftConfig
             using var scope = NewDisposeScope();
             var linear = (Linear)host;
             var rows = linear.OutFeatures / slices.Count;
-            var edits = pairs.ToDictionary(p => p.Key, p => rest.IsAlone ? p.Value.Edit(x, scale, null) : p.Value.Edit(x, scale, null) - x);
+            var edits = pairs.ToDictionary(p => p.Key, p => rest.IsAlone ? p.Value.Edit(x, null) : p.Value.Edit(x, null) - x);
             var parts = slices.Select((name, i) => name is null
                 ? rest.IsAlone ? linear.Rows(x, i * rows, rows, withBias: true) : zeros([.. x.shape[..^1], rows])
                 : linear.Rows(edits[name], i * rows, rows, withBias: rest.IsAlone));
@@ -270,10 +279,19 @@ public sealed record WegeftConfig : PeftConfig
         }
 
         public override IReadOnlyDictionary<string, Tensor> Changes(Adaptable host) =>
-            new Dictionary<string, Tensor> { ["weight"] = BySlice(((Linear)host).Weight.to(ScalarType.Float32), (pair, w) => pair.Residual(w, scale), w => zeros_like(w)) };
+            new Dictionary<string, Tensor> { ["weight"] = BySlice(((Linear)host).Weight, (pair, w) => pair.Residual(w), w => zeros(w.shape, dtype: pairs.Values.First().Phi.Weight.dtype)) };
 
         public override IReadOnlyDictionary<string, Tensor> Unmerged(Adaptable host, IReadOnlyDictionary<string, Tensor> merged) =>
-            new Dictionary<string, Tensor> { ["weight"] = BySlice(merged["weight"], (pair, w) => pair.WithoutInputEdit(w, scale), w => w) };
+            new Dictionary<string, Tensor> { ["weight"] = BySlice(merged["weight"], (pair, w) => pair.WithoutInputEdit(w), w => w) };
+
+        // The pairs side by side: A stacks their Ψ, and the rows of B that a slice has are nonzero only in the columns of its pair.
+        public override LowRankPair? AsLowRank(Adaptable host)
+        {
+            var names = pairs.Keys.ToList();
+            Tensor Columns(string? slice, Tensor w) => cat([.. names.Select(n => n == slice ? w.to(pairs[n].Phi.Weight.dtype).mm(pairs[n].Phi.Weight.t()) : zeros(w.shape[0], pairs[n].Rank, dtype: pairs[n].Phi.Weight.dtype))], 1);
+            var b = cat([.. ((Linear)host).Weight.chunk(slices.Count, 0).Select((w, i) => Columns(slices[i], w))], 0);
+            return new LowRankPair(cat([.. names.Select(n => pairs[n].Psi.Weight)], 0), b, pairs[names[0]].Scale * b.shape[1]);
+        }
 
         private Tensor BySlice(Tensor weight, Func<WegeftPair, Tensor, Tensor> edited, Func<Tensor, Tensor> untouched) =>
             cat([.. weight.chunk(slices.Count, 0).Select((w, i) => slices[i] is { } name ? edited(pairs[name], w) : untouched(w))], 0);

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using TorchSharp.Utils;
+using Weft.Adapters;
 
 namespace Weft.Methods;
 
@@ -9,12 +10,12 @@ internal sealed class WegeftPair : nn.Module
 {
     [ComponentName(Name = "wegeft_phi")] private readonly WegeftFactor phi;
     [ComponentName(Name = "wegeft_psi")] private readonly WegeftFactor psi;
+    private Call? lastCall;
     private Tensor? lastInput, lastEdited;
-    private double lastScale;
 
-    public WegeftPair(int rank, long width, bool startsAtBase, string zero) : base(nameof(WegeftPair))
+    public WegeftPair(int rank, long width, double alpha, bool byRoot, bool startsAtBase, string zero) : base(nameof(WegeftPair))
     {
-        (Rank, Width) = (rank, width);
+        (Rank, Width, Alpha, LoraAlpha) = (rank, width, alpha, byRoot ? alpha * Math.Sqrt(rank) : alpha);
         phi = new WegeftFactor(rank, width, isZero: startsAtBase && zero == "phi");
         psi = new WegeftFactor(rank, width, isZero: startsAtBase && zero == "psi");
         RegisterComponents();
@@ -23,6 +24,14 @@ internal sealed class WegeftPair : nn.Module
     public int Rank { get; }
 
     public long Width { get; }
+
+    public double Alpha { get; }
+
+    /// <summary>The α that gives the same scale as α / r.</summary>
+    public double LoraAlpha { get; }
+
+    /// <summary>s = α / r, or α / √r.</summary>
+    public double Scale => LoraAlpha / Rank;
 
     public WegeftFactor Phi => phi;
 
@@ -34,9 +43,11 @@ internal sealed class WegeftPair : nn.Module
     public string? LastParent { get; set; }
 
     /// <summary>x + m ⊙ s (x Ψᵀ) Φ over the last axis, (…, width) → (…, width).</summary>
-    public Tensor Edit(Tensor x, double scale, Tensor? mask)
+    public Tensor Edit(Tensor x, Tensor? mask)
     {
-        if (ServesTogether && mask is null && ReferenceEquals(x, lastInput) && lastScale == scale && lastEdited is { IsInvalid: false }) return lastEdited;
+        // Within one call of the model nothing trained moves, so one input has one edit; outside a call nothing is kept.
+        var keeps = ServesTogether && mask is null && Call.Current is not null;
+        if (keeps && lastCall == Call.Current && ReferenceEquals(x, lastInput) && lastEdited is { IsInvalid: false }) return lastEdited;
         Tensor edited;
         using (var scope = NewDisposeScope())
         {
@@ -44,31 +55,29 @@ internal sealed class WegeftPair : nn.Module
             var flat = wide.reshape(-1, Width);
             var inner = flat.mm(psi.Weight.t());
             if (mask is not null) inner = inner * mask.to(inner.dtype).reshape(-1, 1);
-            edited = addmm(flat, inner, phi.Weight, 1, (float)scale).reshape(wide.shape).to(x.dtype).MoveToOuterDisposeScope();
+            edited = addmm(flat, inner, phi.Weight, 1, (float)Scale).reshape(wide.shape).to(x.dtype).MoveToOuterDisposeScope();
         }
-        if (!ServesTogether || mask is not null) return edited;
+        if (!keeps) return edited;
         // Out of the adapter's and the host's scope, into that of the part which calls the hosts one after the other.
-        (lastInput, lastEdited, lastScale) = (x, edited.MoveToOuterDisposeScope().MoveToOuterDisposeScope(), scale);
+        (lastCall, lastInput, lastEdited) = (Call.Current, x, edited.MoveToOuterDisposeScope().MoveToOuterDisposeScope());
         return edited;
     }
 
     /// <summary>s (W Φᵀ) Ψ, fp32: what the input side adds to a weight (out, width).</summary>
-    public Tensor Residual(Tensor weight, double scale) => weight.to(phi.Weight.dtype).mm(phi.Weight.t()).mm(psi.Weight).mul(scale);
+    public Tensor Residual(Tensor weight) => weight.to(phi.Weight.dtype).mm(phi.Weight.t()).mm(psi.Weight).mul(Scale);
 
     /// <summary>W of Ŵ = W (I + s Φᵀ Ψ): Ŵ − s (Ŵ Φᵀ)(I + s Ψ Φᵀ)⁻¹ Ψ.</summary>
-    public Tensor WithoutInputEdit(Tensor merged, double scale) => merged - merged.mm(phi.Weight.t()).mm(linalg.inv(Inner(scale))).mm(psi.Weight).mul(scale);
+    public Tensor WithoutInputEdit(Tensor merged) => merged - merged.mm(phi.Weight.t()).mm(linalg.inv(Inner())).mm(psi.Weight).mul(Scale);
 
     /// <summary>W of Ŵ = (I + s Φᵀ Ψ) W, and b of b̂ likewise.</summary>
-    public Tensor WithoutOutputEdit(Tensor merged, double scale)
+    public Tensor WithoutOutputEdit(Tensor merged)
     {
         var columns = merged.dim() == 1 ? merged.unsqueeze(1) : merged;
-        var restored = columns - phi.Weight.t().mm(linalg.inv(Inner(scale))).mm(psi.Weight.mm(columns)).mul(scale);
+        var restored = columns - phi.Weight.t().mm(linalg.inv(Inner())).mm(psi.Weight.mm(columns)).mul(Scale);
         return merged.dim() == 1 ? restored.squeeze(1) : restored;
     }
 
-    public nn.Module AsModule() => this;
-
-    private Tensor Inner(double scale) => eye(Rank, dtype: phi.Weight.dtype) + psi.Weight.mm(phi.Weight.t()).mul(scale);
+    private Tensor Inner() => eye(Rank, dtype: phi.Weight.dtype) + psi.Weight.mm(phi.Weight.t()).mul(Scale);
 }
 
 /// <summary>One factor (r, width), stored as <c>….weight</c>.</summary>
@@ -90,7 +99,7 @@ internal sealed class WegeftFactor : nn.Module
 internal static class WegeftDropout
 {
     /// <summary>1 where a number of the host's weight is kept (out, in); null draws.</summary>
-    public static Func<Adapters.Adaptable, Tensor?>? Mask { get; set; }
+    public static Func<Adaptable, Tensor?>? Mask { get; set; }
 }
 
 /// <summary>Reads the side as one word for all modules, or by module.</summary>

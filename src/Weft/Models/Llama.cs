@@ -116,8 +116,7 @@ public sealed class Llama : CausalModel
         using var entered = (call ?? CallFor(input, cache)).Enter();
         var cached = cache?.Length ?? 0;
         var tokens = input.Ids.shape[1];
-        var turn = rotary.At(input.Positions ?? arange(cached, cached + tokens, dtype: int64).unsqueeze(0));
-        var mask = AttentionMask.For(input, cached, window);
+        var (turn, mask) = Order(input, cached);
         var x = embed_tokens.Forward(input.Ids);
         var recompute = Checkpoints && cache is null && is_grad_enabled();
         if (recompute && !x.requires_grad) x = x.detach().requires_grad_();
@@ -125,7 +124,7 @@ public sealed class Llama : CausalModel
         for (var i = 0; i < layers.Count; i++)
         {
             var (layer, index) = (layers[i], i);
-            var next = recompute ? Recomputed.Run(x, h => layer.Forward(h, turn, mask, null, index)) : layer.Forward(x, turn, mask, cache, i);
+            var next = recompute ? Recomputed.Run(x, h => Again(layer, index, h, input)) : layer.Forward(x, turn, mask, cache, i);
             x.Dispose();
             x = next;
             if (i < layers.Count - 1) states?.Add(x.alias().MoveToOuterDisposeScope());
@@ -134,6 +133,23 @@ public sealed class Llama : CausalModel
         x = norm.Forward(x);
         states?.Add(x.alias().MoveToOuterDisposeScope());
         return x.MoveToOuterDisposeScope();
+    }
+
+    private ((Tensor Cos, Tensor Sin) Turn, AttentionMask Mask) Order(TokenInput input, long cached)
+    {
+        using var scope = NewDisposeScope();
+        var turn = rotary.At(input.Positions ?? arange(cached, cached + input.Ids.shape[1], dtype: int64).unsqueeze(0));
+        var mask = AttentionMask.For(input, cached, window);
+        mask.Added?.MoveToOuterDisposeScope();
+        return ((turn.Cos.MoveToOuterDisposeScope(), turn.Sin.MoveToOuterDisposeScope()), mask);
+    }
+
+    // Turns and masks are made again too: those of the forward pass are gone when the backward pass runs, and the input is not.
+    private Tensor Again(Layer layer, int index, Tensor x, TokenInput input)
+    {
+        using var scope = NewDisposeScope();
+        var (turn, mask) = Order(input, 0);
+        return layer.Forward(x, turn, mask, null, index).MoveToOuterDisposeScope();
     }
 
     private sealed record Layer(RmsNorm Before, Attention Attention, RmsNorm Between, GatedMlp Mlp)

@@ -30,8 +30,8 @@ public sealed class Attention
     /// <summary>Where adapters may stand.</summary>
     public IEnumerable<Site> Sites(int layer) =>
     [
-        new($"{path}.q_proj", q_proj, SiteRole.Query, layer), new($"{path}.k_proj", k_proj, SiteRole.Key, layer),
-        new($"{path}.v_proj", v_proj, SiteRole.Value, layer), new($"{path}.o_proj", o_proj, SiteRole.AttentionOutput, layer),
+        new($"{path}.q_proj", q_proj, SiteRole.Query, layer, Heads: (int)heads), new($"{path}.k_proj", k_proj, SiteRole.Key, layer, Heads: (int)groups),
+        new($"{path}.v_proj", v_proj, SiteRole.Value, layer, Heads: (int)groups), new($"{path}.o_proj", o_proj, SiteRole.AttentionOutput, layer, Heads: (int)heads),
     ];
 
     /// <summary>(batch, tokens, width) → (batch, tokens, width)</summary>

@@ -25,15 +25,16 @@ public sealed class Embedding : Adaptable
 
     /// <summary>Looks ids up.</summary>
     /// <param name="x">Ids of any shape, int64.</param>
-    /// <returns>(…, width), float32.</returns>
+    /// <returns>(…, width), float32 (float64 of a float64 table).</returns>
     public override Tensor Base(Tensor x) => Lookup(weight.Value, x);
 
-    /// <summary>Rows of a table for ids of any shape, float32.</summary>
+    /// <summary>Rows of a table for ids of any shape; half-width types are raised to float32.</summary>
     public static Tensor Lookup(Tensor table, Tensor ids)
     {
         ArgumentNullException.ThrowIfNull(table);
         ArgumentNullException.ThrowIfNull(ids);
         using var scope = NewDisposeScope();
-        return table.index_select(0, ids.reshape(-1)).to(ScalarType.Float32).reshape([.. ids.shape, table.shape[1]]).MoveToOuterDisposeScope();
+        var type = table.dtype == ScalarType.Float64 ? table.dtype : ScalarType.Float32;
+        return table.index_select(0, ids.reshape(-1)).to(type).reshape([.. ids.shape, table.shape[1]]).MoveToOuterDisposeScope();
     }
 }

@@ -7,7 +7,10 @@ public static class Recomputed
 {
     /// <summary>Runs a part that keeps only its input.</summary>
     /// <param name="x">Its input, which must require a gradient.</param>
-    /// <param name="part">The part; trained tensors inside it get their gradients when it is computed again.</param>
+    /// <param name="part">
+    /// The part; trained tensors inside it get their gradients when it is computed again. What else it reads must live until then: an exception in a
+    /// backward pass ends the process.
+    /// </param>
     public static Tensor Run(Tensor x, Func<Tensor, Tensor> part) => Part.apply(x, part, Call.Current ?? new Call());
 
     private sealed class Part : autograd.SingleTensorFunction<Part>
@@ -20,7 +23,7 @@ public static class Recomputed
             ctx.save_for_backward([x]);
             ctx.save_data("part", part);
             ctx.save_data("call", vars[2]);
-            ctx.save_data("random", random.get_rng_state());
+            ctx.save_data("random", random.get_rng_state().DetachFromDisposeScope()); // the backward pass comes after the scopes of this one
             using var _ = no_grad();
             return part(x);
         }
@@ -32,7 +35,7 @@ public static class Recomputed
             using var call = ((Call)ctx.get_data("call")).Enter();
             using var _ = enable_grad();
             var now = random.get_rng_state(); // dropout must fall as it fell the first time
-            random.set_rng_state((Tensor)ctx.get_data("random"));
+            using (var then = (Tensor)ctx.get_data("random")) random.set_rng_state(then);
             var x = ctx.get_saved_variables()[0].detach().requires_grad_();
             autograd.backward([part(x)], [grad_output]);
             random.set_rng_state(now);

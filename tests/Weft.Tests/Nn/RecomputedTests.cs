@@ -21,11 +21,11 @@ public sealed class RecomputedTests
         (double Loss, List<Tensor> Gradients) Step(bool recompute)
         {
             model.Checkpoints = recompute;
-            foreach (var parameter in adapters.Parameters) parameter.grad?.zero_();
+            foreach (var (_, parameter) in adapters.Parameters) parameter.grad?.zero_();
             random.manual_seed(3);
             var loss = model.Loss(new TokenInput(ids), ids);
             loss.backward();
-            return (loss.item<float>(), [.. adapters.Parameters.Select(p => p.grad!.clone())]);
+            return (loss.item<float>(), [.. adapters.Parameters.Select(p => p.Value.grad!.clone())]);
         }
 
         var kept = Step(recompute: false);

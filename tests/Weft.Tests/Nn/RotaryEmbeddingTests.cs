@@ -73,9 +73,9 @@ public sealed class RotaryEmbeddingTests
     [Fact]
     public void What_is_unknown_or_missing_is_named()
     {
-        var unknown = Assert.Throws<NotSupportedException>(() => new RotaryEmbedding(Scaled(new JsonObject { ["rope_type"] = "spiral" }), Width));
+        var unknown = Assert.Throws<NotSupportedException>(() => Read(Scaled(new JsonObject { ["rope_type"] = "spiral" })));
         Assert.Equal("rope_type \"spiral\" is none of default, linear, dynamic, yarn, llama3.", unknown.Message);
-        var missing = Assert.Throws<InvalidDataException>(() => new RotaryEmbedding(Scaled(new JsonObject { ["rope_type"] = "llama3", ["factor"] = 8.0 }), Width));
+        var missing = Assert.Throws<InvalidDataException>(() => Read(Scaled(new JsonObject { ["rope_type"] = "llama3", ["factor"] = 8.0 })));
         Assert.Equal("rope_type \"llama3\" needs low_freq_factor, which the config does not state.", missing.Message);
     }
 
@@ -85,12 +85,14 @@ public sealed class RotaryEmbeddingTests
         return new JsonObject { ["max_position_embeddings"] = 256, ["rope_parameters"] = rope };
     }
 
+    private static RotaryEmbedding Read(JsonObject config) => new(JsonNode.Parse(config.ToJsonString())!.AsObject(), Width);
+
     private static double[] Plain(double theta) => [.. Enumerable.Range(0, Width / 2).Select(i => Math.Pow(theta, -2.0 * i / Width))];
 
     private static void Same(JsonObject config, double[] frequencies, double scale, int length = 40)
     {
         using var scope = NewDisposeScope();
-        var rotary = new RotaryEmbedding(config, Width);
+        var rotary = Read(config);
         var (cos, sin) = rotary.At(arange(length, dtype: int64).unsqueeze(0));
         Assert.Equal(scale, rotary.AttentionFactor, 1e-12);
         for (var t = 0; t < length; t++)

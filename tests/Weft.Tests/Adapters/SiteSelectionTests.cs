@@ -1,0 +1,148 @@
+using Weft.Adapters;
+using Weft.Methods;
+using Weft.Models;
+using Weft.Tests.Methods;
+
+namespace Weft.Tests.Adapters;
+
+/// <summary>Which modules a config selects: Hugging Face PEFT's rules, and what a person's own config must satisfy beyond them.</summary>
+public sealed class SiteSelectionTests : IDisposable
+{
+    private readonly CausalModel model = RandomLlama.Create();
+
+    [Theory]
+    [InlineData("q_proj", 2), InlineData("self_attn.q_proj", 2), InlineData("model.layers.1.self_attn.q_proj", 1), InlineData("lm_head", 1), InlineData("embed_tokens", 1)]
+    public void A_list_entry_is_a_path_or_its_end_behind_a_dot(string entry, int sites) => Assert.Equal(sites, Plan(new Targets(entry)).Sites.Count);
+
+    [Theory, InlineData("_proj"), InlineData("proj"), InlineData("q_pro"), InlineData("q_proj.weight")]
+    public void A_part_of_a_name_is_no_entry(string entry) => Assert.Empty(Plan(new Targets(entry)).Sites);
+
+    [Theory]
+    [InlineData(@".*\.(q|k)_proj", 4), InlineData(@"model\.layers\.[1]\..*_proj", 7), InlineData("q_proj", 0), InlineData(@".*q_proj|lm_head", 3), InlineData("lm_head", 1)]
+    public void An_expression_matches_whole_paths(string expression, int sites) => Assert.Equal(sites, Plan(Targets.Matching(expression)).Sites.Count);
+
+    [Fact]
+    public void All_linear_is_every_linear_module_but_the_head()
+    {
+        var plan = Plan(Targets.Matching("all-linear"));
+        Assert.Equal(14, plan.Sites.Count);
+        Assert.All(plan.Sites, s => Assert.EndsWith("_proj", s.Name, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Exclusion_comes_first_and_works_as_a_list_and_as_an_expression()
+    {
+        Assert.Equal(2, new LoraConfig { Rank = 2, TargetModules = new Targets("q_proj", "v_proj"), ExcludeModules = new Targets("v_proj") }.Plan(model).Sites.Count);
+        Assert.Equal(["model.layers.1.self_attn.q_proj"],
+            new LoraConfig { Rank = 2, TargetModules = new Targets("q_proj"), ExcludeModules = Targets.Matching(@".*\.0\..*") }.Plan(model).Sites.Select(s => s.Name));
+    }
+
+    [Fact]
+    public void Layers_are_chosen_by_number_and_full_names_regardless_of_it()
+    {
+        Assert.Equal(["model.layers.1.self_attn.q_proj"], Names(new() { Rank = 2, TargetModules = new Targets("q_proj"), LayersToTransform = [1] }));
+        Assert.Equal(["model.layers.1.self_attn.q_proj"], Names(new() { Rank = 2, TargetModules = new Targets("q_proj"), LayersToTransform = [1], LayersPattern = ["layers"] }));
+        Assert.Equal(["model.layers.0.self_attn.q_proj"], Names(new() { Rank = 2, TargetModules = new Targets("model.layers.0.self_attn.q_proj"), LayersToTransform = [1] }));
+    }
+
+    [Fact]
+    public void A_module_that_is_saved_whole_is_never_a_target()
+    {
+        var config = new LoraConfig { Rank = 2, TargetModules = new Targets("q_proj", "lm_head"), ModulesToSave = ["lm_head"] };
+        var set = (config with { TargetModules = Targets.Matching(@".*q_proj|lm_head") }).AttachTo(model);
+        Assert.DoesNotContain("lm_head", set.Places.Select(p => p.Site.Name));
+        Assert.Equal(["base_model.model.lm_head.weight"], set.TrainedTensors.Select(t => t.Key));
+        Assert.Equal("target_modules \"lm_head\" matches lm_head, but exclude_modules, modules_to_save or layers_to_transform leave all of them out.", Assert.Single(config.Plan(model).Problems));
+    }
+
+    [Fact]
+    public void Every_problem_is_listed_at_once_and_the_model_is_untouched()
+    {
+        var config = new LoraConfig
+        {
+            Rank = 0, Dropout = 1, Bias = "some", TargetModules = new Targets("q_proj", "query"), ExcludeModules = new Targets("gate"), LayersToTransform = [1, 7], LayersPattern = ["layers"],
+            ModulesToSave = ["classifier"], RankPattern = new Dictionary<string, int> { ["k_proj"] = 4 }, AlphaPattern = new Dictionary<string, double> { ["v_pr("] = 4 },
+        };
+        const string has = "embed_tokens, q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, input_layernorm, post_attention_layernorm, norm, lm_head";
+        var message = Assert.Throws<ArgumentException>(() => config.AttachTo(model)).Message;
+        Assert.StartsWith(
+            "This LORA config does not fit a random llama:\n" +
+            "  r is 0; a rank is at least 1.\n" +
+            "  lora_dropout is 1; it lies in [0, 1).\n" +
+            "  bias \"some\" is none of none, all, lora_only.\n" +
+            $"  target_modules \"query\" matches no module. The model has: {has}.\n" +
+            $"  exclude_modules \"gate\" matches no module. The model has: {has}.\n" +
+            "  layers_to_transform names layer 7, but the model has layers 0 to 1 in layers.\n" +
+            $"  modules_to_save \"classifier\" matches no module. The model has: {string.Join(", ", model.Tensors.Select(t => t.Module[(t.Module.LastIndexOf('.') + 1)..]).Distinct())}.\n" +
+            "  rank_pattern \"k_proj\" matches no adapted module. Adapted are: q_proj.\n" +
+            "  alpha_pattern: \"v_pr(\" is not a regular expression: ",
+            message, StringComparison.Ordinal);
+        Assert.Empty(model.Adapters);
+    }
+
+    [Fact]
+    public void An_entry_must_match_on_every_layer_that_has_its_siblings()
+    {
+        var missing = new TinyModel([.. Enumerable.Range(0, 3).SelectMany(layer => new[] { "a", "b" }.Where(m => (layer, m) != (1, "b")).Select(m => Site($"model.layers.{layer}.{m}", layer)))]);
+        Assert.Equal(
+            "target_modules \"b\" matches model.layers.*.b in layers 0, 2 but not in 1, which have its siblings. Name the layers with layers_to_transform, or exclude them.",
+            Assert.Single(new LoraConfig { Rank = 1, TargetModules = new Targets("b") }.Plan(missing).Problems));
+        Assert.Empty(new LoraConfig { Rank = 1, TargetModules = new Targets("b"), LayersToTransform = [0, 2] }.Plan(missing).Problems);
+        Assert.Empty(new LoraConfig { Rank = 1, TargetModules = new Targets("b"), ExcludeModules = Targets.Matching(@"model\.layers\.1\..*") }.Plan(missing).Problems);
+        Assert.Empty(new LoraConfig { Rank = 1, TargetModules = new Targets("layers.0.b", "model.layers.2.b") }.Plan(missing).Problems);
+        Assert.Empty(new LoraConfig { Rank = 1, TargetModules = Targets.Matching(@"model\.layers\.[02]\.b") }.Plan(missing).Problems);
+    }
+
+    [Fact]
+    public void What_cannot_act_together_is_said()
+    {
+        Assert.Equal("layers_to_transform acts only where target_modules is a list. Put the layers into the expression, or list the modules.",
+            Assert.Single(new LoraConfig { Rank = 2, TargetModules = Targets.Matching(".*q_proj"), LayersToTransform = [1] }.Plan(model).Problems));
+        Assert.Equal("layers_pattern \"h\" is no list of layers in this model.",
+            Assert.Single(new LoraConfig { Rank = 2, TargetModules = new Targets("q_proj"), LayersPattern = ["h"] }.Plan(model).Problems));
+        Assert.StartsWith("target_modules is not given. Name modules (embed_tokens, q_proj, ", Assert.Single(new LoraConfig().Plan(model).Problems), StringComparison.Ordinal);
+        Assert.StartsWith("target_modules is not given.", Assert.Single(new LoraConfig { TargetModules = new Targets() }.Plan(model).Problems), StringComparison.Ordinal);
+        Assert.Equal("Full fine-tuning trains every module; it takes no target_modules. Remove them, or choose a method that adapts modules.",
+            Assert.Single(new FullConfig { TargetModules = new Targets("q_proj") }.Plan(model).Problems));
+        Assert.Equal("sharing \"global\" and tied_modules both say who shares a pair. Give one of them.",
+            Assert.Single(new WegeftConfig { Rank = 2, TargetModules = new Targets("q_proj"), Sharing = "global", TiedModules = [[".*q_proj"]] }.Plan(model).Problems));
+        Assert.Equal("tied_modules \"q_proj\" matches no adapted module from the start of its path. Adapted are: model.layers.0.self_attn.q_proj ….",
+            Assert.Single(new WegeftConfig { Rank = 2, TargetModules = new Targets("q_proj"), TiedModules = [["q_proj"]] }.Plan(model).Problems));
+    }
+
+    [Fact]
+    public void A_rank_beyond_the_width_is_refused_with_every_site()
+    {
+        var lora = Assert.Throws<ArgumentException>(() => new LoraConfig { Rank = 9, TargetModules = new Targets("q_proj", "k_proj") }.AttachTo(model)).Message;
+        Assert.Contains("model.layers.0.self_attn.k_proj: rank 9 is more than the module's 16 → 8 can use. Lower r, or give the module its own in rank_pattern.", lora, StringComparison.Ordinal);
+        Assert.Contains("model.layers.1.self_attn.k_proj: rank 9", lora, StringComparison.Ordinal);
+        Assert.DoesNotContain("q_proj", lora, StringComparison.Ordinal);
+        var wegeft = Assert.Throws<ArgumentException>(() => new WegeftConfig { Rank = 17, TargetModules = new Targets("k_proj") }.AttachTo(model)).Message;
+        Assert.Contains("model.layers.0.self_attn.k_proj: rank 17 is more than the 16 features it edits. Lower r, or give the module its own in rank_pattern.", wegeft, StringComparison.Ordinal);
+        Assert.Contains("model.norm: LoRA adapts linear modules and embeddings, not RmsNorm. Leave it out of target_modules.",
+            Assert.Throws<ArgumentException>(() => new LoraConfig { Rank = 2, TargetModules = new Targets("norm") }.AttachTo(model)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_plan_is_a_table_of_patterns_with_counts()
+    {
+        var rows = new WegeftConfig { Rank = 2, TargetModules = new Targets("q_proj", "v_proj"), LayersToTransform = [1] }.Plan(model).Rows();
+        Assert.Equal(new PlanRow("model.layers.*.self_attn.q_proj", 2, 1, 16, 16, 64, false), rows[0]);
+        Assert.Equal(new PlanRow("model.layers.*.self_attn.v_proj", 2, 1, 16, 8, 64, false), rows[1]);
+        Assert.All(rows.Skip(2), r => Assert.Equal((0, 0L), (r.Selected, r.Trainable)));
+        Assert.Equal(12, rows.Count);
+    }
+
+    public void Dispose() => model.Dispose();
+
+    private static Site Site(string name, int layer) => new(name, new Weft.Nn.Linear(new BaseTensor($"{name}.weight", ones(4, 4))), SiteRole.Other, layer);
+
+    private AdaptationPlan Plan(Targets targets) => new LoraConfig { Rank = 2, TargetModules = targets }.Plan(model);
+
+    private IEnumerable<string> Names(LoraConfig config)
+    {
+        var plan = config.Plan(model);
+        Assert.Empty(plan.Problems);
+        return plan.Sites.Select(s => s.Name);
+    }
+}
