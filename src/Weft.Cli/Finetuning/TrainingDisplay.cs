@@ -40,7 +40,7 @@ internal sealed class TrainingDisplay
         if (bar is not null)
         {
             bar.Value = step.Index;
-            bar.Description = Line(step).EscapeMarkup();
+            bar.Description = FormattableString.Invariant($"step {step.Index} of {state.TotalSteps}, loss {step.Loss:0.000}, {rate:0} tokens/s").EscapeMarkup(); // a line of 80 columns
             return;
         }
         if (clock.Elapsed - said < pause && step.Index != state.TotalSteps) return;

@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Globalization;
+using System.Reflection;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -48,7 +49,8 @@ internal static partial class RunFileWriter
         {
             var value = property.GetValue(record);
             if (value is null && property.GetValue(defaults) is null) continue; // not given, and nothing stands for it
-            members[key] = Node(value);
+            // The file is read again from another folder; what was relative to this one would mean another place.
+            members[key] = Node(value is string path && property.GetCustomAttribute<PathAttribute>() is { OrName: false } ? Path.GetFullPath(path) : value);
         }
         return members;
     }

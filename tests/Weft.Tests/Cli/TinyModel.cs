@@ -31,7 +31,7 @@ internal static class TinyModel
              "num_key_value_heads": 1, "max_position_embeddings": 64, "tie_word_embeddings": true}
             """)!;
         config["vocab_size"] = tokenizer.VocabularySize;
-        config["bos_token_id"] = config["eos_token_id"] = tokenizer.EosId;
+        (config["bos_token_id"], config["eos_token_id"]) = (tokenizer.EosId, tokenizer.EosId);
         random.manual_seed(3);
         using var model = Architectures.Create(config, Weights.Random(0.2), "");
         ModelFolder.Write(path, model, tokenizer, ScalarType.Float32);

@@ -136,6 +136,28 @@ public sealed class TrainTests
     }
 
     [Fact]
+    public void A_folder_that_is_being_written_is_not_written_by_another_run()
+    {
+        using var folder = new TemporaryFolder();
+        Assert.Equal(ExitCode.Done, Tool.Run([.. Line(folder, "train.steps=1", "evaluate.samples=0"), "--name", "held"]).Code);
+        using var held = Weft.Training.RunFolder.Resume(folder.File("out", "held"));
+        var (code, _, error) = Tool.Run("train", "--resume", folder.File("out", "held"));
+        Assert.Equal(ExitCode.Failed, code);
+        Assert.Contains($"is being written by process {Environment.ProcessId}", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_unwritable_place_is_said()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder.File("file"), "");
+        var (code, _, error) = Tool.Run(Line(folder, "train.steps=1", "evaluate.samples=0", $"output={folder.File("file", "out")}"));
+        Assert.Equal(ExitCode.Failed, code);
+        Assert.Contains(folder.File("file"), error, StringComparison.Ordinal);
+        Assert.DoesNotContain("Exception", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Help_does_not_load_libtorch()
     {
         if (!OperatingSystem.IsLinux()) Assert.Skip("Only Linux's loader says what it loads.");
