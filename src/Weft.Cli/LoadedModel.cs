@@ -55,11 +55,9 @@ internal static class LoadedModel
 
     private static string Place(string name)
     {
-        var place = BuiltInBases.FolderOr(name);
-        if (File.Exists(place) || Directory.Exists(place) || name.Contains('/') || name.Contains('.')) return place;
-        var bases = BuiltInBases.All.Keys;
+        if (BuiltInBases.Names.Contains(name) || File.Exists(name) || Directory.Exists(name) || name.Contains('/') || name.Contains('.')) return name;
         throw new FileNotFoundException(
-            $"There is no model {name}: no folder or file is called so, nor a built-in base ({(bases.Any() ? string.Join(", ", bases) : "none is built in here")}).{NearestName.Question(name, bases)}", name);
+            $"There is no model {name}: no folder or file is called so, nor a built-in base ({string.Join(", ", BuiltInBases.Names)}).{NearestName.Question(name, BuiltInBases.Names)}", name);
     }
 
     private static long Numbers(string name)

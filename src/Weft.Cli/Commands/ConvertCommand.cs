@@ -1,29 +1,26 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
-using Weft.Checkpoints;
 using Weft.Cli.Runs;
 using Weft.Models;
 using static TorchSharp.torch;
 
 namespace Weft.Cli.Commands;
 
-/// <summary><c>weft convert</c>: a GGUF file as a folder in Hugging Face's layout.</summary>
+/// <summary><c>weft convert</c>: a GGUF file, or another model, as a folder in Hugging Face's layout.</summary>
 internal static class ConvertCommand
 {
     /// <summary>The verb.</summary>
     public static Command Create(Screen screen)
     {
-        var file = new Argument<string>("FILE.gguf") { Description = "The GGUF file, or a folder that holds one." };
+        var file = new Argument<string>("MODEL") { Description = "The GGUF file, or any other model: a folder is written anew in the type asked for." };
         var to = new Argument<string>("DIR") { Description = "The folder to write; it must not exist." };
         var type = SharedOptions.Type("bf16");
-        var command = new Command("convert", "Writes a GGUF file as a model folder in Hugging Face's layout: config, weights, tokenizer.") { file, to, type, SharedOptions.Json() };
+        var command = new Command("convert", "Writes a GGUF file (or another model) as a folder in Hugging Face's layout: config, weights, tokenizer.") { file, to, type, SharedOptions.Json() };
         command.SetAction(parsed =>
         {
             var (from, folder) = (parsed.GetRequiredValue(file), parsed.GetRequiredValue(to));
             ModelFolder.RequireFree(folder);
             LoadedModel.UseThreads(null);
-            using (var checkpoint = Checkpoint.Open(Pretrained.Find(from)))
-                if (checkpoint is not Gguf) throw new UsageException($"{from} is no GGUF file; it is {checkpoint.GetType().Name}, which needs no conversion.");
             var written = parsed.GetValue(type) == "bf16" ? ScalarType.BFloat16 : ScalarType.Float32;
             using var model = LoadedModel.Open(from, written == ScalarType.BFloat16 ? PrecisionChoice.Bf16 : PrecisionChoice.Fp32);
             var tokenizer = Tokenizers.OrNull(from);
@@ -33,8 +30,8 @@ internal static class ConvertCommand
             {
                 screen.Say($"Written: {folder}, {model.Tensors.Count(t => t.TiedTo is null)} tensors in {LoadedModel.NameOf(written)} ({Bytes.Text(bytes)}){(tokenizer is null ? ", no tokenizer" : " and the tokenizer")}.");
                 screen.Say(written == ScalarType.BFloat16
-                    ? "Weights were unpacked to float32 and rounded once to bf16, to the nearest, ties to even; --dtype fp32 keeps every bit."
-                    : "Weights were unpacked to float32; no bit was rounded.");
+                    ? "Weights were taken to float32 and rounded once to bf16, to the nearest, ties to even; --dtype fp32 keeps every bit."
+                    : "Weights were taken to float32; no bit was rounded.");
             }
             return ExitCode.Done;
         });

@@ -20,8 +20,7 @@ internal static class InspectCommand
         command.SetAction(parsed =>
         {
             var name = parsed.GetRequiredValue(path);
-            var found = BuiltInBases.FolderOr(name);
-            if (!File.Exists(found) && !Directory.Exists(found)) found = Pretrained.Find(found);
+            var found = Pretrained.Find(name);
             var facts = RunFacts.IsRun(found) ? RunFacts.Of(found) : OfCheckpoint(found, parsed.GetValue(all));
             if (screen.IsJson) screen.WriteJson(facts.Json);
             else facts.Show(screen);

@@ -19,12 +19,12 @@ internal static class ModelsCommand
                 screen.WriteJson(new JsonObject
                 {
                     ["families"] = new JsonArray([.. families.Select(f => (JsonNode)f)]),
-                    ["built_in"] = new JsonArray([.. BuiltInBases.All.Keys.Select(b => (JsonNode)b)]),
+                    ["built_in"] = new JsonArray([.. BuiltInBases.Names.Select(b => (JsonNode)b)]),
                 });
                 return ExitCode.Done;
             }
             screen.Say($"Families (model_type of config.json): {string.Join(", ", families)}");
-            screen.Say($"Built-in bases: {(BuiltInBases.All.Count == 0 ? "none here" : string.Join(", ", BuiltInBases.All.Keys))}");
+            screen.Say($"Built-in bases: {string.Join(", ", BuiltInBases.Names)}");
             screen.Say("A model is named by a folder in Hugging Face's layout, a .gguf file or a folder that holds one, org/name in the local Hugging Face cache, or a built-in base.");
             return ExitCode.Done;
         });

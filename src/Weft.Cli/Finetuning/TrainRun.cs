@@ -188,7 +188,7 @@ internal sealed class TrainRun : IDisposable
     {
         var inputs = new Dictionary<string, IReadOnlyList<string>> { ["data"] = [.. new[] { run.Data.Train!, run.Data.Heldout as string, run.Data.Rows }.OfType<string>()] };
         if (run.Model is not string name) return inputs;
-        var found = Pretrained.Find(BuiltInBases.FolderOr(name));
+        var found = Pretrained.Find(name);
         inputs["base"] = File.Exists(found) ? [found] : [.. Directory.EnumerateFiles(found).Where(f => Path.GetExtension(f) is ".safetensors" or ".json" or ".gguf").Order(StringComparer.Ordinal)];
         return inputs;
     }
