@@ -5,6 +5,8 @@ namespace Weft.Cli;
 /// <summary>Ctrl-C and the wish to end. Where nothing has to be saved it ends the process at once; a stretch of work that saves asks for it to be put off.</summary>
 internal sealed class Interruption : IDisposable
 {
+    private const PosixSignal FileTooLarge = (PosixSignal)25; // SIGXFSZ
+
     private readonly CancellationTokenSource source = new();
     private readonly List<PosixSignalRegistration> registrations = [];
     private int deferred;
@@ -22,6 +24,8 @@ internal sealed class Interruption : IDisposable
                 context.Cancel = true;
                 interruption.Ask();
             }));
+        // A limit on the size of files then fails the write, which says so, and does not end the process.
+        if (!OperatingSystem.IsWindows()) interruption.registrations.Add(PosixSignalRegistration.Create(FileTooLarge, context => context.Cancel = true));
         return interruption;
     }
 

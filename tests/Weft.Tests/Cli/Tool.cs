@@ -25,6 +25,19 @@ internal static class Tool
     public static Process Start(IReadOnlyDictionary<string, string> environment, params string[] args)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        return Start(start, environment, args);
+    }
+
+    /// <summary>Starts a line under a shell command that comes before it, such as <c>ulimit -f 40</c>.</summary>
+    public static Process StartUnder(string command, IReadOnlyDictionary<string, string> environment, params string[] args)
+    {
+        var start = new ProcessStartInfo("bash") { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        foreach (var word in new[] { "-c", $"{command}; exec dotnet \"$@\"", "bash" }) start.ArgumentList.Add(word);
+        return Start(start, environment, args);
+    }
+
+    private static Process Start(ProcessStartInfo start, IReadOnlyDictionary<string, string> environment, string[] args)
+    {
         start.ArgumentList.Add(typeof(CommandLine).Assembly.Location);
         foreach (var arg in args) start.ArgumentList.Add(arg);
         foreach (var (name, value) in environment) start.Environment[name] = value;

@@ -158,6 +158,23 @@ public sealed class TrainTests
     }
 
     [Fact]
+    public async Task A_full_disk_is_said_and_the_folder_stays_whole()
+    {
+        if (OperatingSystem.IsWindows()) Assert.Skip("Files have no size limit here.");
+        using var folder = new TemporaryFolder();
+        // 16 KiB a file: the metrics fit, the saved state and the adapter do not. The runtime's own doubly mapped memory is a file too, so it is switched off.
+        var environment = new Dictionary<string, string> { ["DOTNET_EnableWriteXorExecute"] = "0" };
+        using var process = Tool.StartUnder("ulimit -f 16", environment, [.. Line(folder, "train.steps=3", "evaluate.samples=0", "adapter.rank=16"), "--name", "full"]);
+        var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        var error = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await output;
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(ExitCode.Failed, process.ExitCode);
+        Assert.Contains("The disk or a limit on it is full; what was saved before is intact.", error, StringComparison.Ordinal);
+        Assert.False(File.Exists(folder.File("out", "full", "adapter_model.safetensors")));
+    }
+
+    [Fact]
     public async Task Help_does_not_load_libtorch()
     {
         if (!OperatingSystem.IsLinux()) Assert.Skip("Only Linux's loader says what it loads.");
