@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using Weft.Cli.Runs;
-using Weft.Models;
 using static TorchSharp.torch;
 
 namespace Weft.Cli.Commands;

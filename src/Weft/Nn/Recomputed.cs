@@ -20,10 +20,9 @@ public static class Recomputed
         public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
         {
             var (x, part) = ((Tensor)vars[0], (Func<Tensor, Tensor>)vars[1]);
-            ctx.save_for_backward([x]);
+            ctx.save_for_backward([x, random.get_rng_state()]);
             ctx.save_data("part", part);
             ctx.save_data("call", vars[2]);
-            ctx.save_data("random", random.get_rng_state().DetachFromDisposeScope()); // the backward pass comes after the scopes of this one
             using var _ = no_grad();
             return part(x);
         }
@@ -35,8 +34,9 @@ public static class Recomputed
             using var call = ((Call)ctx.get_data("call")).Enter();
             using var _ = enable_grad();
             var now = random.get_rng_state(); // dropout must fall as it fell the first time
-            using (var then = (Tensor)ctx.get_data("random")) random.set_rng_state(then);
-            var x = ctx.get_saved_variables()[0].detach().requires_grad_();
+            var saved = ctx.get_saved_variables();
+            random.set_rng_state(saved[1]);
+            var x = saved[0].detach().requires_grad_();
             autograd.backward([part(x)], [grad_output]);
             random.set_rng_state(now);
             return [x.grad!.MoveToOuterDisposeScope(), null!, null!];

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 
 namespace Weft.Nn;
@@ -121,5 +122,5 @@ public sealed class RotaryEmbedding
 
     private double Required(JsonObject rope, string key) => Number(rope, key) ?? throw new InvalidDataException($"rope_type \"{kind}\" needs {key}, which the config does not state.");
 
-    private static double? Number(JsonObject node, string key) => node[key] is JsonValue value ? value.GetValue<double>() : null;
+    private static double? Number(JsonObject node, string key) => node[key] is JsonValue value ? double.Parse(value.ToJsonString(), CultureInfo.InvariantCulture) : null; // an int made in code does not read as a double
 }
