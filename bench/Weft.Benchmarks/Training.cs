@@ -82,8 +82,14 @@ internal static class Training
         };
         var config = new JsonObject
         {
-            ["model_type"] = "llama", ["vocab_size"] = vocabulary, ["hidden_size"] = width, ["num_hidden_layers"] = layers, ["num_attention_heads"] = heads,
-            ["intermediate_size"] = inner, ["rms_norm_eps"] = 1e-5, ["tie_word_embeddings"] = true,
+            ["model_type"] = "llama",
+            ["vocab_size"] = vocabulary,
+            ["hidden_size"] = width,
+            ["num_hidden_layers"] = layers,
+            ["num_attention_heads"] = heads,
+            ["intermediate_size"] = inner,
+            ["rms_norm_eps"] = 1e-5,
+            ["tie_word_embeddings"] = true,
         };
         random.manual_seed(1);
         return Architectures.Create(config, Weights.Random(0.02, type), "");

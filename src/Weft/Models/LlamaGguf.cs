@@ -13,8 +13,15 @@ internal sealed partial class LlamaGguf : Checkpoint, IHuggingFaceView
 {
     private static readonly Dictionary<string, string> parts = new(StringComparer.Ordinal)
     {
-        ["attn_norm"] = "input_layernorm", ["ffn_norm"] = "post_attention_layernorm", ["attn_q"] = "self_attn.q_proj", ["attn_k"] = "self_attn.k_proj",
-        ["attn_v"] = "self_attn.v_proj", ["attn_output"] = "self_attn.o_proj", ["ffn_gate"] = "mlp.gate_proj", ["ffn_up"] = "mlp.up_proj", ["ffn_down"] = "mlp.down_proj",
+        ["attn_norm"] = "input_layernorm",
+        ["ffn_norm"] = "post_attention_layernorm",
+        ["attn_q"] = "self_attn.q_proj",
+        ["attn_k"] = "self_attn.k_proj",
+        ["attn_v"] = "self_attn.v_proj",
+        ["attn_output"] = "self_attn.o_proj",
+        ["ffn_gate"] = "mlp.gate_proj",
+        ["ffn_up"] = "mlp.up_proj",
+        ["ffn_down"] = "mlp.down_proj",
     };
 
     private readonly Gguf file;
@@ -116,7 +123,9 @@ internal sealed partial class LlamaGguf : Checkpoint, IHuggingFaceView
             "linear" => new JsonObject { ["rope_theta"] = theta, ["rope_type"] = "linear", ["factor"] = Number("rope.scaling.factor", 1) },
             "yarn" => new JsonObject
             {
-                ["rope_theta"] = theta, ["rope_type"] = "yarn", ["factor"] = Number("rope.scaling.factor", 1),
+                ["rope_theta"] = theta,
+                ["rope_type"] = "yarn",
+                ["factor"] = Number("rope.scaling.factor", 1),
                 ["original_max_position_embeddings"] = Count("rope.scaling.original_context_length", context),
             },
             _ => throw new NotSupportedException($"{Path}: llama.rope.scaling.type \"{scaling}\" is none of none, linear, yarn."),
@@ -130,7 +139,11 @@ internal sealed partial class LlamaGguf : Checkpoint, IHuggingFaceView
         var stored = file.Read("rope_freqs.weight", ScalarType.Float32).data<float>().ToArray();
         var rope = new JsonObject
         {
-            ["rope_theta"] = theta, ["rope_type"] = "llama3", ["factor"] = (double)MathF.Round(stored.Max()), ["low_freq_factor"] = 1.0, ["high_freq_factor"] = 4.0,
+            ["rope_theta"] = theta,
+            ["rope_type"] = "llama3",
+            ["factor"] = (double)MathF.Round(stored.Max()),
+            ["low_freq_factor"] = 1.0,
+            ["high_freq_factor"] = 4.0,
             ["original_max_position_embeddings"] = 8192,
         };
         var plain = new Nn.RotaryEmbedding(new JsonObject { ["rope_theta"] = theta }, 2 * stored.Length).Frequencies;

@@ -2,8 +2,8 @@ using Weft.Adapters;
 using Weft.Checkpoints;
 using Weft.Methods;
 using Weft.Nn;
-using Weft.Tests.Methods;
 using Weft.Tests.Checkpoints;
+using Weft.Tests.Methods;
 
 namespace Weft.Tests.Adapters;
 

@@ -60,8 +60,16 @@ public sealed class SiteSelectionTests : IDisposable
     {
         var config = new LoraConfig
         {
-            Rank = 0, Dropout = 1, Bias = "some", TargetModules = new Targets("q_proj", "query"), ExcludeModules = new Targets("gate"), LayersToTransform = [1, 7], LayersPattern = ["layers"],
-            ModulesToSave = ["classifier"], RankPattern = new Dictionary<string, int> { ["k_proj"] = 4 }, AlphaPattern = new Dictionary<string, double> { ["v_pr("] = 4 },
+            Rank = 0,
+            Dropout = 1,
+            Bias = "some",
+            TargetModules = new Targets("q_proj", "query"),
+            ExcludeModules = new Targets("gate"),
+            LayersToTransform = [1, 7],
+            LayersPattern = ["layers"],
+            ModulesToSave = ["classifier"],
+            RankPattern = new Dictionary<string, int> { ["k_proj"] = 4 },
+            AlphaPattern = new Dictionary<string, double> { ["v_pr("] = 4 },
         };
         const string has = "embed_tokens, q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, input_layernorm, post_attention_layernorm, norm, lm_head";
         var message = Assert.Throws<ArgumentException>(() => config.AttachTo(model)).Message;

@@ -109,7 +109,7 @@ public sealed class TrainTests
     {
         if (OperatingSystem.IsWindows()) Assert.Skip("A signal can be sent to a process here only by its console.");
         using var folder = new TemporaryFolder();
-        string[] settings = ["train.steps=60", "train.threads=1", "evaluate.samples=0", "wegeft.wegeft_dropout=0.1"];
+        string[] settings = ["train.steps=600", "train.threads=1", "evaluate.samples=0", "wegeft.wegeft_dropout=0.1"];
         using (var process = Tool.Start(new Dictionary<string, string>(), [.. Line(folder, settings), "--name", "stopped"]))
         {
             var line = "";

@@ -7,7 +7,7 @@ public sealed class PackageTests
 {
     private static readonly string[] budget =
     [
-        "BenchmarkDotNet", "FsCheck", "Google.Protobuf", "HarfBuzzSharp.NativeAssets.Linux", "LLamaSharp", "LLamaSharp.Backend.Cpu", "ScottPlot", "SharpZipLib", "SkiaSharp",
+        "Avalonia.Fonts.Inter", "FsCheck", "Google.Protobuf", "HarfBuzzSharp.NativeAssets.Linux", "LLamaSharp", "LLamaSharp.Backend.Cpu", "ScottPlot", "SharpZipLib", "SkiaSharp",
         "SkiaSharp.HarfBuzz", "SkiaSharp.NativeAssets.Linux.NoDependencies", "Spectre.Console", "System.CommandLine", "TorchSharp", "YamlDotNet", "libtorch-cpu-linux-x64",
         "libtorch-cpu-osx-arm64", "libtorch-cpu-win-x64", "xunit.v3.mtp-v2",
     ];

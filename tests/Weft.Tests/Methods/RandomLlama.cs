@@ -10,9 +10,19 @@ internal static class RandomLlama
 {
     public static JsonObject Config(bool tied = false) => new()
     {
-        ["model_type"] = "llama", ["architectures"] = new JsonArray("LlamaForCausalLM"), ["hidden_size"] = 16, ["intermediate_size"] = 24, ["num_hidden_layers"] = 2,
-        ["num_attention_heads"] = 4, ["num_key_value_heads"] = 2, ["vocab_size"] = 32, ["max_position_embeddings"] = 32, ["rms_norm_eps"] = 1e-5,
-        ["attention_bias"] = true, ["mlp_bias"] = true, ["tie_word_embeddings"] = tied,
+        ["model_type"] = "llama",
+        ["architectures"] = new JsonArray("LlamaForCausalLM"),
+        ["hidden_size"] = 16,
+        ["intermediate_size"] = 24,
+        ["num_hidden_layers"] = 2,
+        ["num_attention_heads"] = 4,
+        ["num_key_value_heads"] = 2,
+        ["vocab_size"] = 32,
+        ["max_position_embeddings"] = 32,
+        ["rms_norm_eps"] = 1e-5,
+        ["attention_bias"] = true,
+        ["mlp_bias"] = true,
+        ["tie_word_embeddings"] = tied,
     };
 
     public static CausalModel Create(bool tied = false, int seed = 1)

@@ -103,7 +103,12 @@ public sealed class WegeftModelTests
         using var folder = new Checkpoints.TemporaryFolder();
         var set = Attach(golden, new WegeftConfig
         {
-            Rank = 4, Alpha = 8, TargetModules = new Targets("q_proj"), LayersToTransform = [1], TransformDim = new Dictionary<string, string> { ["q_proj"] = "output" }, ModulesToSave = ["norm"],
+            Rank = 4,
+            Alpha = 8,
+            TargetModules = new Targets("q_proj"),
+            LayersToTransform = [1],
+            TransformDim = new Dictionary<string, string> { ["q_proj"] = "output" },
+            ModulesToSave = ["norm"],
         });
         var refusal = Assert.Throws<NotSupportedException>(() => LoraExport.Write(set, folder.File("out")));
         Assert.Contains("  model.layers.1.self_attn.q_proj: its WeGeFT adapter is no low-rank change of the weight alone\n  model.norm.weight: trained whole\nMerge instead.", refusal.Message, StringComparison.Ordinal);

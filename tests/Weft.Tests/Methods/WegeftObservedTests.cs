@@ -39,7 +39,11 @@ public sealed class WegeftObservedTests : IDisposable
     {
         var config = new WegeftConfig
         {
-            Rank = 4, Alpha = 8, Sharing = "module", TargetModules = new Targets("q_proj", "v_proj", "k_proj"), RankPattern = new Dictionary<string, int> { ["q_proj"] = 2 },
+            Rank = 4,
+            Alpha = 8,
+            Sharing = "module",
+            TargetModules = new Targets("q_proj", "v_proj", "k_proj"),
+            RankPattern = new Dictionary<string, int> { ["q_proj"] = 2 },
             AlphaPattern = new Dictionary<string, double> { ["q_proj"] = 6, ["v_proj"] = 32, ["model.layers.1.self_attn.k_proj"] = 16 },
         };
         foreach (var name in new[] { "first", "second" }) // the release forgets the pattern for a second adapter
@@ -67,7 +71,10 @@ public sealed class WegeftObservedTests : IDisposable
     {
         var message = Refusal(new WegeftConfig
         {
-            Rank = 4, Alpha = 8, TargetModules = new Targets("q_proj"), AlphaPattern = new Dictionary<string, double> { ["model.layers.1.self_attn.q_proj"] = 16 },
+            Rank = 4,
+            Alpha = 8,
+            TargetModules = new Targets("q_proj"),
+            AlphaPattern = new Dictionary<string, double> { ["model.layers.1.self_attn.q_proj"] = 16 },
         });
         Assert.Contains("model.layers.1.self_attn.q_proj: its α is 16, and that of model.layers.0.self_attn.q_proj, whose pair it shares, 8. Give a group one α.", message, StringComparison.Ordinal);
     }

@@ -90,7 +90,8 @@ public sealed class WegeftReleaseCasesTests
             {
                 var plan = new WegeftConfig
                 {
-                    Rank = (int)row!["r"]!, Sharing = (string)row["sharing"]! == "layer" ? "module" : "type", // the case means one pair a module by "layer"
+                    Rank = (int)row!["r"]!,
+                    Sharing = (string)row["sharing"]! == "layer" ? "module" : "type", // the case means one pair a module by "layer"
                     TargetModules = new Targets([.. row["targets"]!.AsArray().Select(t => (string)t!)]),
                 }.Plan(model);
                 var estimate = plan.Estimate(1);

@@ -141,6 +141,14 @@ public sealed class RunFolderTests : IDisposable
 
     private static Step StepOf(int index) => new()
     {
-        Index = index, Epoch = 1, Loss = index - 1 + 1 / 3.0, GradientNorm = 1, LearningRate = 1e-3, Tokens = 8, SupervisedTokens = 2, Seconds = 0.5, ElapsedSeconds = 0.5 * index,
+        Index = index,
+        Epoch = 1,
+        Loss = index - 1 + 1 / 3.0,
+        GradientNorm = 1,
+        LearningRate = 1e-3,
+        Tokens = 8,
+        SupervisedTokens = 2,
+        Seconds = 0.5,
+        ElapsedSeconds = 0.5 * index,
     };
 }
