@@ -37,6 +37,7 @@ internal sealed class TrainRun : IDisposable
         dataset = Dataset.Load(run.Data.Options(run.Train.Seed), tokenizer, (int)model.ContextLength);
         heldOut = [.. dataset.HeldOut.Take(run.Data.HeldoutLimit ?? int.MaxValue)];
         source = new BatchSource(dataset.Train, new BatchOptions { BatchSize = run.Train.BatchSize, PackLength = run.Data.PackLength, BucketBatches = run.Data.BucketBatches, Seed = run.Train.Seed, PadId = tokenizer.PadId ?? tokenizer.EosId ?? 0 });
+        if (run.Model is string) model.CheckFinite();
         var plan = MethodOptions.ConfigOf(run).Plan(model);
         if (plan.Problems.Count > 0) throw plan.Refusal();
         adapters = plan.Build();
