@@ -18,7 +18,7 @@ public sealed class EvaluationMemoryTests
         var adapters = new LoraConfig { TargetModules = new Targets("q_proj"), Dropout = 0.5 }.AttachTo(model);
         model.Train();
         using var cancelled = new CancellationTokenSource();
-        var before = Tensor.TotalCount;
+        var before = LiveTensors.Settled();
         Assert.Throws<OperationCanceledException>(() =>
         {
             foreach (var token in Generation.Stream(model, [RandomModels.Prompt(4), RandomModels.Prompt(6)], new GenerationOptions { MaxNewTokens = 50 }, cancelled.Token))
@@ -39,7 +39,7 @@ public sealed class EvaluationMemoryTests
         var options = new GenerationOptions { MaxNewTokens = 6, Sampling = new Sampling { Temperature = 1, TopK = 20, TopP = 0.9, MinP = 0.01, RepetitionPenalty = 1.1 }, StopTokens = [5, 6, 7, 8] };
         int[][] prompts = [RandomModels.Prompt(4), RandomModels.Prompt(9), RandomModels.Prompt(2)];
         Generation.Run(model, prompts, options, Cancel);
-        var before = Tensor.TotalCount;
+        var before = LiveTensors.Settled();
         for (var i = 0; i < 100; i++) Generation.Run(model, prompts, options, Cancel);
         Assert.Equal(before, Tensor.TotalCount);
     }
@@ -51,7 +51,7 @@ public sealed class EvaluationMemoryTests
         using var adapters = new LoraConfig { TargetModules = Targets.Matching("all-linear"), Dropout = 0.5, InitLoraWeights = "false" }.AttachTo(model);
         model.Train();
         IReadOnlyList<(IReadOnlyList<int>, IReadOnlyList<int>)> rows = [.. new[] { 7, 3, 12 }.Select(n => ((IReadOnlyList<int>)RandomModels.Prompt(n), (IReadOnlyList<int>)RandomModels.Prompt(n)))];
-        var before = Tensor.TotalCount;
+        var before = LiveTensors.Settled();
         var loss = Perplexity.Of(model, rows, cancellation: Cancel).Nats;
         Assert.Equal(loss, Perplexity.Of(model, rows, cancellation: Cancel).Nats);
         Assert.Equal(before, Tensor.TotalCount);
@@ -63,7 +63,7 @@ public sealed class EvaluationMemoryTests
     {
         using var model = RandomModels.Make("plain");
         using var cancelled = new CancellationTokenSource();
-        var before = Tensor.TotalCount;
+        var before = LiveTensors.Settled();
         var made = 0;
         Assert.Throws<OperationCanceledException>(() => Perplexity.Of(model, Batches(), new Told(_ => cancelled.Cancel()), cancelled.Token));
         Assert.Equal(2, made);
@@ -83,7 +83,7 @@ public sealed class EvaluationMemoryTests
     public void Choices_and_answers_leave_no_tensor()
     {
         using var model = RandomModels.Make("grouped");
-        var before = Tensor.TotalCount;
+        var before = LiveTensors.Settled();
         ChoiceAccuracy.Of(model, [(RandomModels.Prompt(4), 0), (RandomModels.Prompt(7), 1)], [5, 6], cancellation: Cancel);
         ExactMatch.Of(model, [(RandomModels.Prompt(4), "x"), (RandomModels.Prompt(7), "y")], new GenerationOptions { MaxNewTokens = 3, Decode = RandomModels.Letters }, 1, cancellation: Cancel);
         Assert.Equal(before, Tensor.TotalCount);

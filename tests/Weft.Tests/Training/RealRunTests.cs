@@ -49,6 +49,7 @@ public sealed class RealRunTests
         using var state = new TrainingState(whole, options, 12);
         var losses = new List<double>();
         var counts = new List<long>();
+        LiveTensors.Settled();
         foreach (var step in Toy.Walk(state, (_, skip) => Batches(tensors).Skip(skip), b => model.Loss(b.Input, b.Labels), b => b.Facts))
         {
             if (step.Index == 8) folder.Save(state, "run");

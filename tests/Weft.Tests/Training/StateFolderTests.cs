@@ -147,7 +147,7 @@ public sealed class StateFolderTests : IDisposable
     {
         using var state = new Toy().NewState(options, 5);
         File.WriteAllText(temporary.File("file"), "");
-        var before = Tensor.TotalCount;
+        var before = LiveTensors.Settled();
         Assert.Contains("file", Assert.ThrowsAny<IOException>(() => new StateFolder(temporary.File("file")).Save(state, "run")).Message);
         Folder.Save(state, "run");
         Assert.Equal(before, Tensor.TotalCount);

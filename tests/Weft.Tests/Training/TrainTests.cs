@@ -80,6 +80,7 @@ public sealed class TrainTests
     {
         var toy = new Toy();
         using var state = toy.NewState(options with { Steps = 220, Accumulation = 2 }, 5);
+        LiveTensors.Settled();
         var counts = toy.Steps(state, 5).Select(_ => Tensor.TotalCount).Skip(19).ToList();
         Assert.Equal(201, counts.Count);
         Assert.Equal(counts[0], counts[^1]);
