@@ -20,14 +20,15 @@ public sealed record CpuFeatures
     /// <summary>512-bit vectors.</summary>
     public bool HasAvx512 { get; init; }
 
-    /// <summary>Products of bfloat16 pairs in 512-bit vectors: where it is true, bf16 weights are the faster ones.</summary>
+    /// <summary>Products of bfloat16 pairs in 512-bit vectors.</summary>
     public bool HasAvx512Bf16 { get; init; }
 
     /// <summary>Products of bfloat16 tiles.</summary>
     public bool HasAmxBf16 { get; init; }
 
     /// <summary>Whether matrix products of bfloat16 run faster than those of float32.</summary>
-    public bool HasFastBf16 => HasAvx512Bf16 || HasAmxBf16;
+    /// <remarks>Measured: on Zen 5 they run at 900 to 200 GF/s, on an Intel processor that has the pairs but not the tiles at 170 to 330 (docs/log.md).</remarks>
+    public bool HasFastBf16 => HasAmxBf16 || (HasAvx512Bf16 && Vendor == "AuthenticAMD");
 
     /// <summary>The features of this machine.</summary>
     public static CpuFeatures OfThisMachine()
