@@ -31,7 +31,7 @@ internal static class Training
         long length = 0;
         Measure(options, model, () =>
         {
-            length = 8 + (length * 7 + 5) % 23; // lengths as bucketed rows have them: equal in a batch, different from one to the next
+            length = options.TryGetValue("length", out var fixedLength) ? long.Parse(fixedLength, CultureInfo.InvariantCulture) : 8 + (length * 7 + 5) % 23; // lengths as bucketed rows have them: equal in a batch, different from one to the next
             var ids = randint(0, model.VocabularySize, [16, length], dtype: int64);
             var labels = full([16, length], -100L, dtype: int64);
             labels.narrow(1, length - 1, 1).copy_(ids.narrow(1, length - 1, 1));
@@ -46,6 +46,7 @@ internal static class Training
             ? new LoraConfig { Rank = rank, Alpha = 2 * rank, TargetModules = Targets.Matching("all-linear") }
             : new WegeftConfig { Rank = rank, Alpha = 2 * rank, TargetModules = Targets.Matching("all-linear") };
         var set = config.AttachTo(model);
+        model.Checkpoints = options.GetValueOrDefault("checkpointing") == "on";
         model.Train();
         var state = new TrainingState(set.Groups, new TrainOptions { Steps = steps, LearningRate = 1e-4, WarmupSteps = 1 }, steps);
         var (times, tokens, before) = (new List<double>(), new List<double>(), Stopwatch.GetTimestamp());
@@ -67,7 +68,7 @@ internal static class Training
         var weights = model.Sites.Where(s => s.Host is ILinearMap && s.Role != SiteRole.Head).Sum(s => s.Host.InFeatures * s.Host.OutFeatures);
         var (peak, bf16, fp32) = (Machine.PeakMegabytes(), Machine.GemmRate(bfloat16), Machine.GemmRate(float32));
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{method} r{rank} {options.GetValueOrDefault("shape", "smollm2")}: {rate:F0} tokens/s (best step {best:F0}); 4 · weights · tokens/s is {4.0 * weights * rate / 1e9:F0} GF/s = {4.0 * weights * rate / 1e9 / bf16:F3} of the bf16 rate {bf16:F0}, {4.0 * weights * rate / 1e9 / fp32:F3} of the fp32 rate {fp32:F0}; peak {peak:F0} MB; {set.Count:N0} trained"));
+            $"{method} r{rank} {options.GetValueOrDefault("shape", "smollm2")}{(model.Checkpoints ? " with gradient checkpointing" : "")}: {rate:F0} tokens/s (best step {best:F0}); 4 · weights · tokens/s is {4.0 * weights * rate / 1e9:F0} GF/s = {4.0 * weights * rate / 1e9 / bf16:F3} of the bf16 rate {bf16:F0}, {4.0 * weights * rate / 1e9 / fp32:F3} of the fp32 rate {fp32:F0}; peak {peak:F0} MB; {set.Count:N0} trained"));
     }
 
     private static CausalModel Model(IReadOnlyDictionary<string, string> options)

@@ -43,7 +43,7 @@ internal sealed class Facts
         JsonValue v when v.TryGetValue<string>(out var text) => text,
         JsonValue v when v.TryGetValue<long>(out var count) => name == "bytes" ? Bytes.Text(count) : Bytes.Count(count),
         JsonValue v when v.TryGetValue<int>(out var count) => Bytes.Count(count),
-        JsonValue v when v.TryGetValue<double>(out var number) => number.ToString("0.####", System.Globalization.CultureInfo.InvariantCulture),
+        JsonValue v when v.TryGetValue<double>(out var number) => number.ToString(Math.Abs(number) is > 0 and < 0.001 ? "0.####e+0" : "0.####", System.Globalization.CultureInfo.InvariantCulture),
         _ => value.ToJsonString(),
     };
 }
