@@ -12,5 +12,13 @@ internal static class TorchScripts
         """)); // the compiler wants a newline at the end
 
     /// <summary>x / √(mean(x²) + eps) · weight over the last axis.</summary>
-    public static Tensor RmsNorm(Tensor x, Tensor weight, double eps) => (Tensor)unit.Value.invoke("rms_norm", x, weight, weight.shape[0], eps);
+    public static Tensor RmsNorm(Tensor x, Tensor weight, double eps)
+    {
+        // A number that is boxed on the way has a finalizer and could be freed while the operator still reads it.
+        Scalar width = weight.shape[0], epsilon = eps;
+        var y = (Tensor)unit.Value.invoke("rms_norm", x, weight, width, epsilon);
+        GC.KeepAlive(width);
+        GC.KeepAlive(epsilon);
+        return y;
+    }
 }

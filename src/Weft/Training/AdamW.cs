@@ -72,9 +72,12 @@ public sealed class AdamW : IDisposable
                     gradients.Add(gradient.is_contiguous() ? gradient : gradient.contiguous()); // the fused kernel walks memory, not axes
                 }
             if (moved.Count == 0) continue;
+            // Numbers that are boxed on the way have finalizers and could be freed while the kernel still reads them.
+            Scalar rate = learningRate * group.RateFactor, first = beta1, second = beta2, decay = group.Decay, small = epsilon;
             compiled.Value.invoke("update",
                 Each(moved, e => e.Value), gradients.ToArray(), Each(moved, e => e.Mean), Each(moved, e => e.MeanSquare), Array.Empty<Tensor>(), Each(moved, e => e.Steps),
-                learningRate * group.RateFactor, beta1, beta2, group.Decay, epsilon);
+                rate, first, second, decay, small);
+            foreach (var number in new[] { rate, first, second, decay, small }) GC.KeepAlive(number);
         }
     }
 
