@@ -1,4 +1,5 @@
 using Weft.Adapters;
+using Weft.Nn;
 
 namespace Weft.Training;
 
@@ -24,7 +25,7 @@ public sealed class AdamW : IDisposable
 
         """;
 
-    private static readonly Lazy<jit.CompilationUnit> compiled = new(() => jit.compile(script));
+    private static readonly TorchScript compiled = new(script);
 
     private readonly List<Group> groups = [];
     private readonly double beta1;
@@ -72,12 +73,9 @@ public sealed class AdamW : IDisposable
                     gradients.Add(gradient.is_contiguous() ? gradient : gradient.contiguous()); // the fused kernel walks memory, not axes
                 }
             if (moved.Count == 0) continue;
-            // Numbers that are boxed on the way have finalizers and could be freed while the kernel still reads them.
-            Scalar rate = learningRate * group.RateFactor, first = beta1, second = beta2, decay = group.Decay, small = epsilon;
-            compiled.Value.invoke("update",
+            compiled.Invoke("update",
                 Each(moved, e => e.Value), gradients.ToArray(), Each(moved, e => e.Mean), Each(moved, e => e.MeanSquare), Array.Empty<Tensor>(), Each(moved, e => e.Steps),
-                rate, first, second, decay, small);
-            foreach (var number in new[] { rate, first, second, decay, small }) GC.KeepAlive(number);
+                learningRate * group.RateFactor, beta1, beta2, group.Decay, epsilon);
         }
     }
 

@@ -1,3 +1,5 @@
+using Weft.Nn;
+
 namespace Weft.Training;
 
 /// <summary>The norm of all gradients together, and scaling by it.</summary>
@@ -16,7 +18,7 @@ public static class GradientNorm
 
         """;
 
-    private static readonly Lazy<jit.CompilationUnit> compiled = new(() => jit.compile(script));
+    private static readonly TorchScript compiled = new(script);
 
     /// <summary>The norm of the norms of the gradients, a scalar tensor; 0 where there is none.</summary>
     /// <param name="gradients">Gradients of any shape, of one type, on one device.</param>
@@ -27,7 +29,7 @@ public static class GradientNorm
         using var frozen = no_grad();
         return gradients.Count == 0
             ? zeros([]).MoveToOuterDisposeScope()
-            : ((Tensor)compiled.Value.invoke("norm", gradients.ToArray(), order)).MoveToOuterDisposeScope();
+            : ((Tensor)compiled.Invoke("norm", gradients.ToArray(), order)).MoveToOuterDisposeScope();
     }
 
     /// <summary>Scales the gradients in place by min(1, limit / (norm + 1e-6)).</summary>
@@ -39,6 +41,6 @@ public static class GradientNorm
         if (gradients.Count == 0) return;
         using var scope = NewDisposeScope();
         using var frozen = no_grad();
-        compiled.Value.invoke("scale", gradients.ToArray(), norm, limit);
+        compiled.Invoke("scale", gradients.ToArray(), norm, limit);
     }
 }
