@@ -3,6 +3,7 @@ using Weft.Native;
 
 namespace Weft.Tests.Native;
 
+[Collection("Alone")]
 public sealed class TensorMemoryTests
 {
     private static void NeedCounting()
@@ -40,7 +41,7 @@ public sealed class TensorMemoryTests
     public void A_tensors_bytes_are_counted_as_they_were_asked_for()
     {
         NeedCounting();
-        // other tests may make tensors meanwhile; this one is far larger than what they hold
+        LiveTensors.Settled();
         const long bytes = 4L << 28;
         var before = TensorMemory.LiveBytes;
         using (empty(bytes / 4))
