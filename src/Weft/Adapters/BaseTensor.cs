@@ -9,6 +9,7 @@ public sealed class BaseTensor : IDisposable
 {
     private Tensor? own;
     private Func<Tensor>? original;
+    private byte[]? sample;
 
     /// <summary>A frozen tensor under its checkpoint key.</summary>
     /// <param name="key">Its key.</param>
@@ -41,7 +42,10 @@ public sealed class BaseTensor : IDisposable
     public Tensor Pretrained => own ?? TiedTo!.Pretrained;
 
     /// <summary>The pretrained value as the checkpoint holds it, whatever precision it was loaded in.</summary>
-    internal Tensor Original => original?.Invoke() ?? Pretrained;
+    private Tensor Original => original?.Invoke() ?? Pretrained;
+
+    /// <summary>What is drawn from <see cref="Original"/> the first time, which may have to be unpacked from its file for it.</summary>
+    internal byte[] Sample(Func<Tensor, byte[]> draw) => sample ??= draw(Original);
 
     /// <summary>The tensor it is tied to, or null.</summary>
     public BaseTensor? TiedTo { get; private set; }
@@ -61,9 +65,9 @@ public sealed class BaseTensor : IDisposable
     /// <summary>Replaces the pretrained value (after a merge); a tie ends by it. Returns what undoes that; nothing is disposed.</summary>
     internal Action Replace(Tensor value)
     {
-        var (before, tie, source) = (own, TiedTo, original);
-        (own, TiedTo, original) = (value.DetachFromDisposeScope(), null, null);
-        return () => (own, TiedTo, original) = (before, tie, source);
+        var (before, tie, source, drawn) = (own, TiedTo, original, sample);
+        (own, TiedTo, original, sample) = (value.DetachFromDisposeScope(), null, null, null);
+        return () => (own, TiedTo, original, sample) = (before, tie, source, drawn);
     }
 
     /// <summary>Frees the pretrained value; a memory map is let go with its last tensor.</summary>

@@ -23,16 +23,15 @@ public static class Fingerprint
         foreach (var tensor in model.Tensors.Where(t => t.TiedTo is null).OrderBy(t => t.Key, StringComparer.Ordinal))
         {
             Append(hash, $"{tensor.Key} ({string.Join(", ", tensor.Shape)})\n");
-            hash.AppendData(Sample(tensor));
+            using var scope = NewDisposeScope();
+            using var _ = no_grad();
+            hash.AppendData(tensor.Sample(Draw));
         }
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    private static byte[] Sample(BaseTensor source)
+    private static byte[] Draw(Tensor value)
     {
-        using var scope = NewDisposeScope();
-        using var _ = no_grad();
-        var value = source.Original;
         var count = value.numel();
         var n = Math.Min(count, SamplesPerTensor);
         var places = tensor([.. Enumerable.Range(0, (int)n).Select(i => n == 1 ? 0 : i * (count - 1) / (n - 1))]);
