@@ -46,7 +46,7 @@ internal static class Training
             ? new LoraConfig { Rank = rank, Alpha = 2 * rank, TargetModules = Targets.Matching("all-linear") }
             : new WegeftConfig { Rank = rank, Alpha = 2 * rank, TargetModules = Targets.Matching("all-linear") };
         var set = config.AttachTo(model);
-        model.Checkpoints = options.GetValueOrDefault("checkpointing") == "on";
+        model.ActivationBudget = options.TryGetValue("activations", out var budget) ? (long)(1e6 * double.Parse(budget, CultureInfo.InvariantCulture)) : null;
         model.Train();
         var state = new TrainingState(set.Groups, new TrainOptions { Steps = steps, LearningRate = 1e-4, WarmupSteps = 1 }, steps);
         var (times, tokens, before) = (new List<double>(), new List<double>(), Stopwatch.GetTimestamp());
@@ -68,7 +68,7 @@ internal static class Training
         var weights = model.Sites.Where(s => s.Host is ILinearMap && s.Role != SiteRole.Head).Sum(s => s.Host.InFeatures * s.Host.OutFeatures);
         var (peak, bf16, fp32) = (Machine.PeakMegabytes(), Machine.GemmRate(bfloat16), Machine.GemmRate(float32));
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{method} r{rank} {options.GetValueOrDefault("shape", "smollm2")}{(model.Checkpoints ? " with gradient checkpointing" : "")}: {rate:F0} tokens/s (best step {best:F0}); 4 · weights · tokens/s is {4.0 * weights * rate / 1e9:F0} GF/s = {4.0 * weights * rate / 1e9 / bf16:F3} of the bf16 rate {bf16:F0}, {4.0 * weights * rate / 1e9 / fp32:F3} of the fp32 rate {fp32:F0}; peak {peak:F0} MB; {set.Count:N0} trained"));
+            $"{method} r{rank} {options.GetValueOrDefault("shape", "smollm2")}{(model.ActivationBudget is { } kept ? $" with gradient checkpointing above {kept / 1e6:F0} MB" : "")}: {rate:F0} tokens/s (best step {best:F0}); 4 · weights · tokens/s is {4.0 * weights * rate / 1e9:F0} GF/s = {4.0 * weights * rate / 1e9 / bf16:F3} of the bf16 rate {bf16:F0}, {4.0 * weights * rate / 1e9 / fp32:F3} of the fp32 rate {fp32:F0}; peak {peak:F0} MB; {set.Count:N0} trained"));
     }
 
     private static CausalModel Model(IReadOnlyDictionary<string, string> options)

@@ -7,8 +7,8 @@ internal sealed class Interruption : IDisposable
 {
     private const PosixSignal FileTooLarge = (PosixSignal)25; // SIGXFSZ
 
-    private readonly CancellationTokenSource source = new();
-    private readonly List<PosixSignalRegistration> registrations = [];
+        private readonly List<PosixSignalRegistration> registrations = [];
+    private CancellationTokenSource source = new();
     private int deferred;
 
     /// <summary>Cancelled by Ctrl-C while a stretch of work has put the end off.</summary>
@@ -45,6 +45,13 @@ internal sealed class Interruption : IDisposable
     {
         Interlocked.Increment(ref deferred);
         return new Deferral(this);
+    }
+
+    /// <summary>Lets a Ctrl-C that ended one stretch of work count for nothing in the next one.</summary>
+    public void Forget()
+    {
+        var answered = Interlocked.Exchange(ref source, new CancellationTokenSource());
+        answered.Dispose();
     }
 
     /// <inheritdoc/>

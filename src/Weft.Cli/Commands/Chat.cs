@@ -25,8 +25,9 @@ internal sealed class Chat(
                 model.Activate(active);
                 if (prompts.Count > 1 && voices[0].Label == label && !screen.IsJson) screen.Say($"> {prompt}");
                 if (voices.Count > 1 && !screen.IsJson) screen.Say($"[{label}]");
-                var (text, tokens, finish, seconds) = Stream(ids, shows: !screen.IsJson);
-                node.Add(new JsonObject { ["prompt"] = prompt, ["adapter"] = active.Count == 0 ? null : label, ["answer"] = text, ["tokens"] = tokens, ["finish"] = finish.ToString(), ["tokens_per_second"] = Math.Round(tokens / Math.Max(seconds, 1e-9), 1) });
+                var text = new StringBuilder();
+                var (tokens, finish, seconds) = Stream(ids, text, shows: !screen.IsJson);
+                node.Add(new JsonObject { ["prompt"] = prompt, ["adapter"] = active.Count == 0 ? null : label, ["answer"] = text.ToString(), ["tokens"] = tokens, ["finish"] = finish.ToString(), ["tokens_per_second"] = Math.Round(tokens / Math.Max(seconds, 1e-9), 1) });
             }
         }
         if (screen.IsJson) screen.WriteJson(node);
@@ -68,20 +69,30 @@ internal sealed class Chat(
             screen.Say($"The conversation has {ids.Length} tokens, and the model sees {model.ContextLength}. /new starts anew.");
             return;
         }
-        var text = "";
+        var text = new StringBuilder();
+        using var putOff = screen.Interruption.Defer();
         foreach (var (label, active) in voices)
         {
             model.Activate(active);
             if (voices.Count > 1) screen.Say($"[{label}]");
-            text = Stream(ids, shows: true).Text;
+            text.Clear();
+            try
+            {
+                Stream(ids, text, shows: true);
+            }
+            catch (OperationCanceledException)
+            {
+                screen.Say();
+                screen.Interruption.Forget();
+            }
         }
         // Where several answer, the last one's answer is the conversation's.
-        if (template is not null) turns.AddRange([new ChatMessage("user", said), new ChatMessage("assistant", text)]);
+        if (template is not null) turns.AddRange([new ChatMessage("user", said), new ChatMessage("assistant", text.ToString())]);
     }
 
-    private (string Text, int Tokens, FinishReason Finish, double Seconds) Stream(int[] prompt, bool shows)
+    private (int Tokens, FinishReason Finish, double Seconds) Stream(int[] prompt, StringBuilder text, bool shows)
     {
-        var (text, tokens, finish, clock) = (new StringBuilder(), 0, FinishReason.Length, Stopwatch.StartNew());
+        var (tokens, finish, clock) = (0, FinishReason.Length, Stopwatch.StartNew());
         foreach (var token in Generation.Stream(model, [prompt], options, screen.Interruption.Token))
         {
             tokens++;
@@ -92,7 +103,7 @@ internal sealed class Chat(
             screen.Output.Flush();
         }
         if (shows) screen.Say();
-        return (text.ToString(), tokens, finish, clock.Elapsed.TotalSeconds);
+        return (tokens, finish, clock.Elapsed.TotalSeconds);
     }
 
     private int[] Encode(string prompt, IReadOnlyList<ChatMessage> before)

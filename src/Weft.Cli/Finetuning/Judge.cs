@@ -8,7 +8,7 @@ namespace Weft.Cli.Finetuning;
 /// <summary>Measures a model on rows that it does not train on.</summary>
 internal sealed class Judge
 {
-    private const int TokensAtOnce = 4096;
+    private const int TokensAtOnce = 1024; // no slower than more, and its activations stay below those of training
     private readonly CausalModel model;
     private readonly EvaluateSection section;
     private readonly IReadOnlyList<(IReadOnlyList<int> Ids, IReadOnlyList<int> Labels)> rows;
@@ -30,6 +30,9 @@ internal sealed class Judge
         if (section.Choices is { } words) FindChoices(words, examples, tokenizer);
     }
 
+    /// <summary>How many rows there are.</summary>
+    public int RowCount => rows.Count;
+
     /// <summary>The prompts that are answered, in the order of <see cref="ExactMatchResult.Rows"/>.</summary>
     public IReadOnlyList<IReadOnlyList<int>> Prompts => questions.ConvertAll(q => q.Prompt);
 
@@ -39,12 +42,17 @@ internal sealed class Judge
     public Scores Score(Screen screen, string what)
     {
         var token = screen.Interruption.Token;
-        var loss = Loss(token);
         var scored = questions[..Math.Min(asked, questions.Count)];
-        using var progress = new LineProgress(screen, $"answers of {what}", scored.Count);
-        var exact = scored.Count == 0 ? null : ExactMatch.Of(model, scored, generation, section.BatchSize, progress, token);
-        var choice = choices.Count == 0 ? null : ChoiceAccuracy.Of(model, choices, candidates, TokensAtOnce, cancellation: token);
+        var loss = With("held-out loss", rows.Count, progress => Loss(progress, token));
+        var exact = scored.Count == 0 ? null : With("answers", scored.Count, progress => ExactMatch.Of(model, scored, generation, section.BatchSize, progress, token));
+        var choice = choices.Count == 0 ? null : With("choices", choices.Count, progress => ChoiceAccuracy.Of(model, choices, candidates, TokensAtOnce, progress, token));
         return new Scores(loss, exact, choice);
+
+        T With<T>(string measure, int total, Func<IProgress<int>, T> work)
+        {
+            using var progress = new LineProgress(screen, $"{measure} of {what}", total);
+            return work(progress);
+        }
     }
 
     /// <summary>Answers to the first questions, taken from those that were scored where they are among them.</summary>
@@ -55,7 +63,7 @@ internal sealed class Judge
     }
 
     /// <summary>Measures the loss alone.</summary>
-    public HeldOutLoss Loss(CancellationToken token) => Perplexity.Of(model, rows, TokensAtOnce, cancellation: token);
+    public HeldOutLoss Loss(IProgress<int> progress, CancellationToken token) => Perplexity.Of(model, rows, TokensAtOnce, progress, token);
 
     private static (IReadOnlyList<int> Prompt, string Completion) Question(Example example, Tokenizer tokenizer)
     {

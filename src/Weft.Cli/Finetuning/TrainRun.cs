@@ -27,12 +27,13 @@ internal sealed class TrainRun : IDisposable
         (this.screen, this.run) = (screen, run);
         if (run.Data.Train is null) throw new UsageException("data.train is not given. Name a file of rows (.jsonl, .json, .tsv): data.train=rows.jsonl, or --data rows.jsonl.");
         run.Train.Options().Validate();
+        if (run.Train.CheckpointAboveMb < 0) throw new UsageException($"checkpoint_above_mb is {run.Train.CheckpointAboveMb}; it must be 0 or more MB.");
         LoadedModel.UseThreads(threads ?? run.Train.Threads);
         random.manual_seed(run.Train.Seed);
         (model, tokenizer) = run.Model is NewModel described
             ? NewModels.Make(run, described)
             : (LoadedModel.Open(run.ModelName, run.Precision), LoadedModel.TokenizerOf(run.ModelName));
-        model.Checkpoints = run.Train.GradientCheckpointing;
+        model.ActivationBudget = run.Train.GradientCheckpointing ? (long)(run.Train.CheckpointAboveMb * 1e6) : null;
         screen.Say($"{(model.Source.Length > 0 ? model.Source : "A new model")}: {Bytes.Count(model.Count)} numbers, matrices in {LoadedModel.NameOf(model.Tensors[0].Pretrained.dtype)}, {get_num_threads()} threads");
         dataset = Dataset.Load(run.Data.Options(run.Train.Seed), tokenizer, (int)model.ContextLength);
         heldOut = [.. dataset.HeldOut.Take(run.Data.HeldoutLimit ?? int.MaxValue)];
@@ -120,7 +121,7 @@ internal sealed class TrainRun : IDisposable
             {
                 folder.Metrics.Append(step);
                 display.Show(step);
-                if (judge is not null && (step.Index == state.TotalSteps || step.Index % (options.EvaluateEvery ?? int.MaxValue) == 0)) Evaluate(folder, state, display, step.Index);
+                if (judge is not null && options.EvaluateEvery is { } every && (step.Index % every == 0 || step.Index == state.TotalSteps)) Evaluate(folder, state, display, step.Index);
                 if (step.Index % (options.SaveEvery ?? int.MaxValue) == 0) folder.State.Save(state, configuration);
                 if (state.Evaluations.ShouldStop) break;
             }
@@ -133,7 +134,8 @@ internal sealed class TrainRun : IDisposable
     private void Evaluate(RunFolder folder, TrainingState state, TrainingDisplay display, int step)
     {
         // Not cancelled: a step that is saved has its evaluation, so that a resumed run decides as an uninterrupted one.
-        var loss = judge!.Loss(CancellationToken.None);
+        using var progress = display.Measurement("held-out loss", judge!.RowCount);
+        var loss = judge.Loss(progress, CancellationToken.None);
         folder.Metrics.AppendEvaluation(step, new Dictionary<string, double> { ["loss"] = loss.PerToken, ["perplexity"] = loss.Perplexity });
         var isBest = state.Evaluations.Update(loss.PerToken, step);
         if (isBest) folder.KeepBest(adapters.Save);

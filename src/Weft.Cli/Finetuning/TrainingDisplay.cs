@@ -48,6 +48,9 @@ internal sealed class TrainingDisplay
         screen.Say($"{Line(step)}, {Left(step)} left");
     }
 
+    /// <summary>How far a measurement between two steps is.</summary>
+    public LineProgress Measurement(string what, int total) => new(screen, what, total, bar is null ? null : line => bar.Description = line.EscapeMarkup());
+
     /// <summary>Says a line between steps.</summary>
     public void Say(string line)
     {

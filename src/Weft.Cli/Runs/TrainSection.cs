@@ -56,8 +56,11 @@ internal sealed record TrainSection
     /// <summary>Evaluations in a row without a better loss after which training stops.</summary>
     public int? Patience { get; init; }
 
-    /// <summary>Whether layers are computed again in the backward pass instead of being kept: less memory, more time.</summary>
+    /// <summary>Whether layers are computed again in the backward pass where their activations would take more than checkpoint_above_mb: less memory, more time.</summary>
     public bool GradientCheckpointing { get; init; }
+
+    /// <summary>With gradient checkpointing, MB of activations that a batch keeps before layers are computed again; 0 computes every layer again.</summary>
+    public double CheckpointAboveMb { get; init; } = 256;
 
     /// <summary>Threads; null takes the physical cores that the process may use.</summary>
     public int? Threads { get; init; }
@@ -81,6 +84,5 @@ internal sealed record TrainSection
         EvaluateEvery = EvaluateEvery,
         SaveEvery = SaveEvery,
         Patience = Patience,
-        GradientCheckpointing = GradientCheckpointing,
     };
 }

@@ -58,9 +58,6 @@ public abstract class Checkpoint : IDisposable
     /// <param name="disposing">True when called by <see cref="Dispose()"/>.</param>
     protected abstract void Dispose(bool disposing);
 
-    private protected static Tensor Converted(Tensor stored, ScalarType? type) =>
-        type is null || type == stored.dtype ? stored : stored.to(type.Value, disposeAfter: true);
-
     private protected KeyNotFoundException NoTensor(string name)
     {
         var held = string.Join(", ", Tensors.Keys.Take(5)) + (Tensors.Count > 5 ? ", …" : "");

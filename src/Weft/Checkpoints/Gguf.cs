@@ -52,8 +52,10 @@ public sealed class Gguf : Checkpoint
     public override Tensor Read(string name, ScalarType? type = null)
     {
         if (!header.Tensors.TryGetValue(name, out var packed)) throw NoTensor(name);
-        if (packed.Kind.Type is { } plain) return Converted(file.Tensor(new(packed.Entry, plain, packed.Position)), type ?? ScalarType.Float32);
-        return type == ScalarType.BFloat16 ? Unpacked(packed, ScalarType.BFloat16) : Converted(Unpacked(packed, ScalarType.Float32), type);
+        if (packed.Kind.Type is { } plain) return file.Tensor(new(packed.Entry, plain, packed.Position), type ?? ScalarType.Float32);
+        if (type == ScalarType.BFloat16) return Unpacked(packed, ScalarType.BFloat16);
+        var unpacked = Unpacked(packed, ScalarType.Float32);
+        return type is null or ScalarType.Float32 ? unpacked : unpacked.to(type.Value, disposeAfter: true);
     }
 
     /// <inheritdoc/>
@@ -64,7 +66,7 @@ public sealed class Gguf : Checkpoint
         var tensor = empty([.. packed.Entry.Shape], type);
         var blocks = packed.Entry.Bytes / packed.Kind.Bytes;
         GgufBlocks.Unpack(packed.Kind, file.Address(packed.Position), MappedFile.Data(tensor), blocks, type);
-        GC.KeepAlive(file);
+        file.Forget(packed.Position, packed.Entry.Bytes);
         return tensor;
     }
 }

@@ -1,6 +1,7 @@
 using System.IO.MemoryMappedFiles;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Weft.Native;
 
 namespace Weft.Checkpoints;
 
@@ -95,6 +96,25 @@ internal sealed unsafe partial class MappedFile : IDisposable
             }
             return torch.Tensor.UnsafeCreateTensor(handle);
         }
+    }
+
+    /// <summary>A tensor of the file in another type, or over the file itself where it has that type; a copy leaves none of the file's pages in memory.</summary>
+    public Tensor Tensor(StoredTensor stored, ScalarType? type)
+    {
+        var own = Tensor(stored);
+        if (type is null || type == own.dtype) return own;
+        var converted = own.to(type.Value, disposeAfter: true);
+        Forget(stored.Position, stored.Entry.Bytes);
+        return converted;
+    }
+
+    /// <summary>Takes pages out of this process's memory; what is read there again comes from the file.</summary>
+    public void Forget(long position, long bytes)
+    {
+        if (!OperatingSystem.IsLinux()) return;
+        var page = Environment.SystemPageSize;
+        var (first, end) = (((nint)Address(position) + page - 1) / page * page, (nint)Address(position + bytes) / page * page);
+        if (end > first) SystemMemory.Release((byte*)first, end - first);
     }
 
     /// <summary>The address of a tensor's first number.</summary>

@@ -1,7 +1,7 @@
 namespace Weft.Checkpoints;
 
-/// <summary>Everything found wrong with one file, gathered so that one exception names it all.</summary>
-/// <param name="heading">The first line of the message: which file, and what it fails to be.</param>
+/// <summary>Everything found wrong with one input, gathered so that one exception names it all.</summary>
+/// <param name="heading">The first line of the message: which input, and what it fails to be.</param>
 internal sealed class Problems(string heading)
 {
     private const int Shown = 50;

@@ -30,7 +30,7 @@ internal sealed class SafetensorsFile : Checkpoint
     public override IReadOnlyDictionary<string, object> Metadata => header.Metadata;
 
     public override Tensor Read(string name, ScalarType? type = null) =>
-        header.Tensors.TryGetValue(name, out var stored) ? Converted(file.Tensor(stored), type) : throw NoTensor(name);
+        header.Tensors.TryGetValue(name, out var stored) ? file.Tensor(stored, type) : throw NoTensor(name);
 
     protected override void Dispose(bool disposing) => file.Dispose();
 }

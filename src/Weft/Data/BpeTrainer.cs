@@ -35,7 +35,7 @@ public static class BpeTrainer
         var firstByte = vocabulary.Count;
         for (var b = 0; b < 256; b++) vocabulary.TryAdd(ByteAlphabet.CharOf((byte)b).ToString(), vocabulary.Count);
 
-        var learner = new Learner(CountWords(texts, PreTokenizer.Read(cut, "pre_tokenizer", new())!), firstByte);
+        var learner = new Learner(CountWords(texts, PreTokenizer.Read(cut, "pre_tokenizer", new("The trained tokenizer cannot be used"))!), firstByte);
         var names = vocabulary.OrderBy(e => e.Value).Select(e => e.Key).ToList();
         var merges = new List<(string, string)>();
         while (names.Count < vocabularySize && learner.Best() is var (left, right))

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Weft.Data.Tokenization;
+using Weft.Checkpoints;
 
 namespace Weft.Data;
 
@@ -72,12 +72,12 @@ public sealed record Dataset(IReadOnlyList<Example> Train, IReadOnlyList<Example
         }
         var list = json as JsonArray ?? ((json as JsonObject)?.Select(m => m.Value).OfType<JsonArray>().ToList() is [var only] ? only : null)
             ?? throw new InvalidDataException($"{path} holds neither an array of row numbers nor an object with one array in it.");
-        var problems = new Problems();
+        var problems = new Problems(path);
         var numbers = new List<int>(list.Count);
         foreach (var item in list)
             if (item is JsonValue value && value.TryGetValue<int>(out var number) && number >= 0 && number < count) numbers.Add(number);
             else problems.Add($"{item?.ToJsonString() ?? "null"} is no number of a row of {data}, which has {count} (0 to {count - 1})");
-        problems.ThrowIfAny(path);
+        problems.ThrowIfAny();
         return numbers;
     }
 }

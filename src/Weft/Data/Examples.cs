@@ -1,4 +1,4 @@
-using Weft.Data.Tokenization;
+using Weft.Checkpoints;
 
 namespace Weft.Data;
 
@@ -56,13 +56,13 @@ public static class Examples
             lost += kept ? example.Ids.Length - limit : example.Ids.Length;
             if (kept) examples.Add(shorter);
         }
-        var problems = new Problems();
-        if (empty.Count > 0) problems.Add($"{Count(empty)} supervise nothing (no completion, and no end token): {Rows(empty)}");
+        var problems = new Problems(name);
+        if (empty.Count > 0) problems.Add($"{Count(empty, "supervises", "supervise")} nothing (no completion, and no end token): {Rows(empty)}");
         if (tooLong.Count > 0)
             problems.Add(options.LongRows == LongRows.Refuse
-                ? $"{Count(tooLong)} are longer than {limit} tokens: {Rows(tooLong)}. Set long_rows to cut, or raise max_tokens (the model sees {context})"
+                ? $"{Count(tooLong, "is", "are")} longer than {limit} tokens: {Rows(tooLong)}. Set long_rows to cut, or raise max_tokens (the model sees {context})"
                 : $"of {Count(tooLong)} nothing supervised is left after the cut to {limit} tokens: {Rows(tooLong)}. Set long_rows to cut_or_drop, or raise max_tokens (the model sees {context})");
-        problems.ThrowIfAny(name);
+        problems.ThrowIfAny();
         if (examples.Count == 0) throw new InvalidDataException($"{name}: no row is left.");
         return (examples, new(texts.Count, limit, longest, cut, dropped, lost));
     }
@@ -98,7 +98,7 @@ public static class Examples
         return new(ids, labels, text.Row.Number);
     }
 
-    private static string Count(List<Example> rows) => rows.Count == 1 ? "1 row" : $"{rows.Count} rows";
+    private static string Count(List<Example> rows, string one = "", string many = "") => (rows.Count == 1 ? $"1 row {one}" : $"{rows.Count} rows {many}").TrimEnd();
 
     private static string Rows(List<Example> rows) =>
         string.Join(", ", rows.Take(8).Select(e => $"{e.Row} ({e.Ids.Length} tokens)")) + (rows.Count > 8 ? " …" : "");

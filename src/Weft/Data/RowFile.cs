@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Weft.Data.Tokenization;
+using Weft.Checkpoints;
 
 namespace Weft.Data;
 
@@ -72,7 +72,7 @@ public static class RowFile
 
     private static List<DataRow> JsonLines(string path, string text)
     {
-        var (rows, problems) = (new List<DataRow>(), new Problems());
+        var (rows, problems) = (new List<DataRow>(), new Problems(path));
         var line = 0;
         foreach (var range in text.AsSpan().Split('\n'))
         {
@@ -89,7 +89,7 @@ public static class RowFile
                 problems.Add($"line {line} is not valid JSON: {Shorten(e.Message)}");
             }
         }
-        problems.ThrowIfAny(path);
+        problems.ThrowIfAny();
         return rows;
     }
 
@@ -106,7 +106,7 @@ public static class RowFile
             throw new InvalidDataException($"{path}: line {e.LineNumber + 1} is not valid JSON: {Shorten(e.Message)}", e);
         }
         if (json is not System.Text.Json.Nodes.JsonArray array) throw new InvalidDataException($"{path} holds {json?.GetValueKind().ToString() ?? "null"}, not an array of rows. Of a file with an object on each line say format: jsonl.");
-        var (rows, problems) = (new List<DataRow>(), new Problems());
+        var (rows, problems) = (new List<DataRow>(), new Problems(path));
         using var lines = LinesOfItems(text).GetEnumerator();
         foreach (var item in array)
         {
@@ -121,7 +121,7 @@ public static class RowFile
                 problems.Add($"item {rows.Count} (line {line}): {Shorten(e.Message)}");
             }
         }
-        problems.ThrowIfAny(path);
+        problems.ThrowIfAny();
         return rows;
     }
 
@@ -143,7 +143,7 @@ public static class RowFile
 
     private static List<DataRow> Tsv(string path, string text, bool header)
     {
-        var (rows, problems) = (new List<DataRow>(), new Problems());
+        var (rows, problems) = (new List<DataRow>(), new Problems(path));
         string[]? names = null;
         var line = 0;
         foreach (var range in text.AsSpan().Split('\n'))
@@ -162,7 +162,7 @@ public static class RowFile
             if (values.Length != names.Length) problems.Add($"line {line} has {values.Length} values for the {names.Length} columns {string.Join(", ", names)}");
             else rows.Add(new(rows.Count, line, names.Zip(values).DistinctBy(p => p.First).ToDictionary(p => p.First, p => (JsonNode?)JsonValue.Create(p.Second))));
         }
-        problems.ThrowIfAny(path);
+        problems.ThrowIfAny();
         return rows;
     }
 

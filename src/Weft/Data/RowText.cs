@@ -1,6 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using Weft.Data.Tokenization;
+using Weft.Checkpoints;
 
 namespace Weft.Data;
 
@@ -20,7 +20,7 @@ public sealed record RowText(DataRow Row, string Prompt, string Completion, IRea
     {
         ArgumentNullException.ThrowIfNull(rows);
         ArgumentNullException.ThrowIfNull(options);
-        var problems = new Problems();
+        var problems = new Problems(name);
         var texts = new List<RowText>(rows.Count);
         var kind = options.Kind;
         foreach (var given in rows)
@@ -37,7 +37,7 @@ public sealed record RowText(DataRow Row, string Prompt, string Completion, IRea
             };
             if (text is not null) texts.Add(text);
         }
-        problems.ThrowIfAny(name);
+        problems.ThrowIfAny();
         return texts;
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Weft.Checkpoints;
 using Weft.Data.Tokenization;
 
 namespace Weft.Data;
@@ -28,7 +29,7 @@ public sealed partial class Tokenizer
     internal Tokenizer(TokenizerFile file, string name, TokenizerSettings settings)
     {
         this.file = file;
-        var problems = new Problems();
+        var problems = new Problems($"{name} cannot be used");
         normalizer = Normalizer.Read(file.Normalizer, "normalizer", problems);
         preTokenizer = PreTokenizer.Read(file.PreTokenizer, "pre_tokenizer", problems);
         postProcessor = PostProcessor.Read(file.PostProcessor, "post_processor", problems);
@@ -49,7 +50,7 @@ public sealed partial class Tokenizer
         foreach (var token in file.AddedTokens) tokenOf[token.Id] = token.Content;
         foreach (var (role, token) in settings.Named)
             if (token is not null && IdOf(token) is null) problems.Add($"{role} \"{token}\" is no token of the vocabulary");
-        problems.ThrowIfAny($"{name} cannot be used");
+        problems.ThrowIfAny();
         (before, after) = postProcessor.Around();
         rawTokens = new(file.AddedTokens.Where(t => !t.Normalized).Select(t => (t.Content, t)));
         normalizedTokens = new(file.AddedTokens.Where(t => t.Normalized).Select(t => (Normalize(t.Content), t)));

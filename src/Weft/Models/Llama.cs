@@ -118,13 +118,13 @@ public sealed class Llama : CausalModel
         var tokens = input.Ids.shape[1];
         var (turn, mask) = Order(input, cached);
         var x = embed_tokens.Forward(input.Ids);
-        var recompute = Checkpoints && cache is null && is_grad_enabled();
-        if (recompute && !x.requires_grad) x = x.detach().requires_grad_();
+        var recomputed = cache is null && is_grad_enabled() ? RecomputedLayers(input.Ids.numel()) : 0;
+        if (recomputed > 0 && !x.requires_grad) x = x.detach().requires_grad_();
         states?.Add(x.alias().MoveToOuterDisposeScope());
         for (var i = 0; i < layers.Count; i++)
         {
             var (layer, index) = (layers[i], i);
-            var next = recompute ? Recomputed.Run(x, h => Again(layer, index, h, input)) : layer.Forward(x, turn, mask, cache, i);
+            var next = i < recomputed ? Recomputed.Run(x, h => Again(layer, index, h, input)) : layer.Forward(x, turn, mask, cache, i);
             x.Dispose();
             x = next;
             if (i < layers.Count - 1) states?.Add(x.alias().MoveToOuterDisposeScope());

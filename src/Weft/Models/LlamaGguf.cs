@@ -32,6 +32,8 @@ internal sealed partial class LlamaGguf : Checkpoint, IHuggingFaceView
     public LlamaGguf(Gguf file) : base(file.Path)
     {
         this.file = file;
+        if (file.Metadata.TryGetValue("split.count", out var split) && split is ulong and > 1)
+            throw new NotSupportedException($"{file.Path} is one of {split} parts of a model, and parts are not read one by one. Join them (llama.cpp's gguf-split --merge) and name the whole file.");
         foreach (var (name, entry) in file.Tensors.Where(t => t.Key != "rope_freqs.weight"))
         {
             var renamed = InHuggingFaceWords(name);

@@ -54,12 +54,6 @@ public sealed record TrainOptions
     /// <summary>Evaluations in a row without a better loss after which training stops; null never stops early.</summary>
     public int? Patience { get; init; }
 
-    /// <summary>Whether activations of a layer are computed again in the backward pass instead of being kept: less memory, more time.</summary>
-    public bool GradientCheckpointing { get; init; }
-
-    /// <summary>The type frozen weights are held in.</summary>
-    public Precision Precision { get; init; }
-
     /// <summary>Number of steps of a run.</summary>
     /// <param name="batchesPerEpoch">Batches of one pass over the data; the last step of a pass may be made of fewer than <see cref="Accumulation"/>.</param>
     public int TotalSteps(int batchesPerEpoch) => Steps ?? checked(Epochs * (int)Math.Ceiling(batchesPerEpoch / (double)Accumulation));
@@ -95,7 +89,6 @@ public sealed record TrainOptions
         Require(SaveEvery is null or >= 1, $"save_every is {SaveEvery}; it must be 1 or more steps, or null");
         Require(Patience is null or >= 1, $"patience is {Patience}; it must be 1 or more evaluations, or null");
         Require(Patience is null || EvaluateEvery is not null, $"patience is {Patience} but evaluate_every is not given, so nothing would ever stop the run; give both");
-        Require(Enum.IsDefined(Precision), $"precision is {Precision}; it must be one of {string.Join(", ", Enum.GetNames<Precision>())}");
         if (problems.Count > 0) throw new ArgumentException($"These training options do not work:\n  {string.Join("\n  ", problems)}");
     }
 }

@@ -27,6 +27,15 @@ internal sealed class GgufBytes
         return this;
     }
 
+    /// <summary>Adds a text (type 8).</summary>
+    public GgufBytes Key(string key, string value) => Key(key, 8, Text(value));
+
+    /// <summary>Adds a whole number of 32 bits (type 4).</summary>
+    public GgufBytes Key(string key, uint value) => Key(key, 4, BitConverter.GetBytes(value));
+
+    /// <summary>Adds a list of texts (type 9).</summary>
+    public GgufBytes Key(string key, IReadOnlyCollection<string> values) => Key(key, 9, [.. BitConverter.GetBytes(8u), .. BitConverter.GetBytes((ulong)values.Count), .. values.SelectMany(Text)]);
+
     /// <summary>Adds a tensor; its dimensions stand in the file's order, the innermost first.</summary>
     public GgufBytes Tensor(string name, uint kind, ulong offset, params ulong[] dimensions)
     {
@@ -36,9 +45,12 @@ internal sealed class GgufBytes
     }
 
     /// <summary>The file, with so many bytes of data after the aligned header.</summary>
-    public byte[] File(int data)
+    public byte[] File(int data) => File([.. Enumerable.Range(0, data).Select(i => (byte)i)]);
+
+    /// <summary>The file, with its data after the aligned header.</summary>
+    public byte[] File(byte[] data)
     {
         byte[] header = [.. "GGUF"u8, .. BitConverter.GetBytes(Version), .. BitConverter.GetBytes(TensorCount), .. BitConverter.GetBytes(KeyCount), .. keys.ToArray(), .. tensors.ToArray()];
-        return [.. header, .. new byte[(Alignment - header.Length % Alignment) % Alignment], .. Enumerable.Range(0, data).Select(i => (byte)i)];
+        return [.. header, .. new byte[(Alignment - header.Length % Alignment) % Alignment], .. data];
     }
 }

@@ -3,6 +3,7 @@ using Weft.Cli;
 using Weft.Data;
 using Weft.Models;
 using Weft.Nn;
+using Weft.Tests.Checkpoints;
 
 namespace Weft.Tests.Cli;
 
@@ -19,6 +20,14 @@ internal static class TinyModel
     {
         File.WriteAllLines(path, Enumerable.Range(first, count).Select(i => $$"""{"prompt": "number {{i}} is", "completion": " {{(i % 2 == 0 ? "even" : "odd")}}"}"""));
         return path;
+    }
+
+    /// <summary>A line that trains on 32 rows and is judged by 8 others, into <c>out</c> of a folder.</summary>
+    public static string[] TrainLine(TemporaryFolder folder, params string[] settings)
+    {
+        Rows(folder.File("rows.jsonl"), 32);
+        Rows(folder.File("held.jsonl"), 8, first: 100);
+        return ["train", "--model", Folder, "--data", folder.File("rows.jsonl"), $"data.heldout={folder.File("held.jsonl")}", $"output={folder.File("out")}", "adapter.rank=4", "train.batch_size=4", .. settings];
     }
 
     private static string Make()

@@ -21,6 +21,14 @@ internal static class Tool
         }
     }
 
+    /// <summary>What Ctrl-C does to a process.</summary>
+    public static void Interrupt(Process process)
+    {
+        if (OperatingSystem.IsWindows()) Assert.Skip("A signal can be sent to a process here only by its console.");
+        using var kill = Process.Start("bash", ["-c", $"kill -INT {process.Id}"]); // the shell's own word: bare systems have no program of that name
+        kill.WaitForExit();
+    }
+
     /// <summary>Starts a line as a process, with variables set.</summary>
     public static Process Start(IReadOnlyDictionary<string, string> environment, params string[] args)
     {

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Weft.Cli;
 using Weft.Tests.Checkpoints;
@@ -12,7 +11,7 @@ public sealed class TrainTests
     public void A_run_leaves_behind_what_it_says_and_its_adapter_merges_and_exports()
     {
         using var folder = new TemporaryFolder();
-        var line = Line(folder, "train.steps=6", "train.evaluate_every=2", "evaluate.exact_match=4", "evaluate.max_new_tokens=4");
+        var line = TinyModel.TrainLine(folder, "train.steps=6", "train.evaluate_every=2", "evaluate.exact_match=4", "evaluate.max_new_tokens=4");
         var (code, output, error) = Tool.Run(line);
         Assert.True(code == ExitCode.Done, error);
         foreach (var part in new[] { "Plan: WeGeFT", "« even", "step 6 of 6: loss", "held out after step 2", "exact match", "wanted", "before", "after", "Try next", "weft merge" })
@@ -48,7 +47,7 @@ public sealed class TrainTests
     public void Full_fine_tuning_leaves_a_model_and_json_is_all_there_is_on_the_output()
     {
         using var folder = new TemporaryFolder();
-        var (code, output, error) = Tool.Run([.. Line(folder, "method=full", "adapter=null", "train.steps=3", "train.learning_rate=1e-4", "evaluate.samples=0"), "--json"]);
+        var (code, output, error) = Tool.Run([.. TinyModel.TrainLine(folder, "method=full", "adapter=null", "train.steps=3", "train.learning_rate=1e-4", "evaluate.samples=0"), "--json"]);
         Assert.True(code == ExitCode.Done, error);
         var node = JsonNode.Parse(output)!;
         Assert.Equal((long)node["base"]!, (long)node["trainable"]!);
@@ -99,47 +98,16 @@ public sealed class TrainTests
     public void What_cannot_work_is_refused_with_the_reason(string setting, string message)
     {
         using var folder = new TemporaryFolder();
-        var (code, output, error) = Tool.Run(Line(folder, "evaluate.samples=0", "train.clip_norm=null", setting));
+        var (code, output, error) = Tool.Run(TinyModel.TrainLine(folder, "evaluate.samples=0", "train.clip_norm=null", setting));
         Assert.NotEqual(ExitCode.Done, code);
         Assert.Contains(message, output + error, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void Ctrl_C_saves_and_the_resumed_run_ends_with_the_bits_of_an_uninterrupted_one()
-    {
-        if (OperatingSystem.IsWindows()) Assert.Skip("A signal can be sent to a process here only by its console.");
-        using var folder = new TemporaryFolder();
-        string[] settings = ["train.steps=600", "train.threads=1", "evaluate.samples=0", "wegeft.wegeft_dropout=0.1"];
-        using (var process = Tool.Start(new Dictionary<string, string>(), [.. Line(folder, settings), "--name", "stopped"]))
-        {
-            var line = "";
-            while (line is not null && !line.StartsWith("step ", StringComparison.Ordinal)) line = process.StandardOutput.ReadLine();
-            using (var kill = Process.Start("kill", ["-INT", $"{process.Id}"])) kill.WaitForExit();
-            var rest = process.StandardOutput.ReadToEnd();
-            Assert.True(process.WaitForExit(60_000));
-            if (process.ExitCode == ExitCode.Done) Assert.Skip("The run was over before the signal came.");
-            Assert.Equal(ExitCode.Interrupted, process.ExitCode);
-            Assert.Contains($"weft train --resume {folder.File("out", "stopped")}", rest, StringComparison.Ordinal);
-        }
-        using (var process = Tool.Start(new Dictionary<string, string>(), "train", "--resume", folder.File("out", "stopped")))
-        {
-            Assert.Contains("Goes on after step", process.StandardOutput.ReadToEnd(), StringComparison.Ordinal);
-            process.WaitForExit();
-            Assert.Equal(ExitCode.Done, process.ExitCode);
-        }
-        using (var process = Tool.Start(new Dictionary<string, string>(), [.. Line(folder, settings), "--name", "whole"]))
-        {
-            process.StandardOutput.ReadToEnd();
-            process.WaitForExit();
-        }
-        Assert.Equal(File.ReadAllBytes(folder.File("out", "whole", "adapter_model.safetensors")), File.ReadAllBytes(folder.File("out", "stopped", "adapter_model.safetensors")));
     }
 
     [Fact]
     public void A_folder_that_is_being_written_is_not_written_by_another_run()
     {
         using var folder = new TemporaryFolder();
-        Assert.Equal(ExitCode.Done, Tool.Run([.. Line(folder, "train.steps=1", "evaluate.samples=0"), "--name", "held"]).Code);
+        Assert.Equal(ExitCode.Done, Tool.Run([.. TinyModel.TrainLine(folder, "train.steps=1", "evaluate.samples=0"), "--name", "held"]).Code);
         using var held = Weft.Training.RunFolder.Resume(folder.File("out", "held"));
         var (code, _, error) = Tool.Run("train", "--resume", folder.File("out", "held"));
         Assert.Equal(ExitCode.Failed, code);
@@ -151,7 +119,7 @@ public sealed class TrainTests
     {
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder.File("file"), "");
-        var (code, _, error) = Tool.Run(Line(folder, "train.steps=1", "evaluate.samples=0", $"output={folder.File("file", "out")}"));
+        var (code, _, error) = Tool.Run(TinyModel.TrainLine(folder, "train.steps=1", "evaluate.samples=0", $"output={folder.File("file", "out")}"));
         Assert.Equal(ExitCode.Failed, code);
         Assert.Contains(folder.File("file"), error, StringComparison.Ordinal);
         Assert.DoesNotContain("Exception", error, StringComparison.Ordinal);
@@ -164,7 +132,7 @@ public sealed class TrainTests
         using var folder = new TemporaryFolder();
         // 16 KiB a file: the metrics fit, the saved state and the adapter do not. The runtime's own doubly mapped memory is a file too, so it is switched off.
         var environment = new Dictionary<string, string> { ["DOTNET_EnableWriteXorExecute"] = "0" };
-        using var process = Tool.StartUnder("ulimit -f 16", environment, [.. Line(folder, "train.steps=3", "evaluate.samples=0", "adapter.rank=16"), "--name", "full"]);
+        using var process = Tool.StartUnder("ulimit -f 16", environment, [.. TinyModel.TrainLine(folder, "train.steps=3", "evaluate.samples=0", "adapter.rank=16"), "--name", "full"]);
         var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         var error = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         await output;
@@ -182,12 +150,5 @@ public sealed class TrainTests
         var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         Assert.DoesNotContain("libtorch_cpu", await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
         Assert.Contains("Usage:", await output, StringComparison.Ordinal);
-    }
-
-    private static string[] Line(TemporaryFolder folder, params string[] settings)
-    {
-        TinyModel.Rows(folder.File("rows.jsonl"), 32);
-        TinyModel.Rows(folder.File("held.jsonl"), 8, first: 100);
-        return ["train", "--model", TinyModel.Folder, "--data", folder.File("rows.jsonl"), $"data.heldout={folder.File("held.jsonl")}", $"output={folder.File("out")}", "adapter.rank=4", "train.batch_size=4", .. settings];
     }
 }

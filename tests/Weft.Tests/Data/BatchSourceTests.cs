@@ -54,7 +54,7 @@ public sealed class BatchSourceTests
         Assert.Throws<ArgumentException>(() => new BatchSource([], new()));
         Assert.Throws<ArgumentException>(() => new BatchSource(Rows(2, 1), new() { BatchSize = 0 }));
         var error = Assert.Throws<ArgumentException>(() => new BatchSource([new([1, 2, 3], [-100, 2, 3], 5)], new() { PackLength = 2 }));
-        Assert.StartsWith("1 rows are longer than a pack of 2 tokens: 5 (3 tokens). Raise pack_length, or cut rows by max_tokens.", error.Message);
+        Assert.StartsWith("1 row is longer than a pack of 2 tokens: 5 (3 tokens). Raise pack_length, or cut rows by max_tokens.", error.Message);
     }
 
     [Fact]

@@ -76,7 +76,7 @@ public sealed class ExamplesTests
     public void A_row_that_supervises_nothing_is_refused()
     {
         var error = Assert.Throws<InvalidDataException>(() => Of(new() { EndToken = false }, """{"prompt":"ab","completion":""}"""));
-        Assert.Equal("rows:\n  1 row supervise nothing (no completion, and no end token): 0 (2 tokens)", error.Message);
+        Assert.Equal("rows:\n  1 row supervises nothing (no completion, and no end token): 0 (2 tokens)", error.Message);
     }
 
     [Fact]

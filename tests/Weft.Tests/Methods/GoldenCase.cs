@@ -21,7 +21,7 @@ internal sealed class GoldenCase : IDisposable
         Facts = document.RootElement.Clone();
         Inputs = Open(Facts.TryGetProperty("inputs", out var elsewhere) ? elsewhere.GetString()! : "inputs.safetensors");
         Outputs = Open("outputs.safetensors");
-        Model = Facts.TryGetProperty("model", out var model) ? LoadBase(model.GetString()!) : Facts.TryGetProperty("base", out model) ? LoadBase($"../{model.GetString()}") : null!;
+        Model = Facts.TryGetProperty("model", out var model) ? LoadBase(model.GetString()!) : Facts.TryGetProperty("base", out model) ? LoadBase(model.GetString() is { } asset && asset.StartsWith("assets/", StringComparison.Ordinal) ? asset : $"../{model.GetString()}") : null!;
     }
 
     public JsonElement Facts { get; }

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Weft.Adapters;
 using Weft.Checkpoints;
+using Weft.Data;
 using Weft.Methods;
 using Weft.Models;
 using Weft.Nn;
@@ -71,6 +72,23 @@ public sealed class StoriesTests
         Assert.Equal((double)facts["loss_batch0"]!, GoldenCase.Loss(model, new TokenInput(batch), batch).item<float>(), 5);
         var ids = tensors.Read("greedy.ids").data<long>().ToArray();
         Assert.Equal(ids[1..], Greedy(model, tensor(ids[..1]), ids.Length - 1));
+    }
+
+    [Fact]
+    public void Losses_of_whole_stories_are_those_of_the_asset()
+    {
+        var (facts, _) = Asset();
+        using var model = LoadStories();
+        using var frozen = no_grad();
+        var tokenizer = Tokenizer.Load(SharedData.Path("assets", "stories260K", "hf"));
+        var stories = File.ReadAllText(SharedData.Path("assets", "text", "tinystories_sample.txt")).Split("<|endoftext|>").Select(s => s.Trim());
+        foreach (var story in facts["tinystories_nll"]!.AsArray())
+        {
+            var ids = tokenizer.Encode(stories.First(s => s.StartsWith((string)story!["first_chars"]!, StringComparison.Ordinal)));
+            Assert.Equal((int)story!["n_tokens"]!, ids.Length);
+            using var row = tensor(ids.Select(i => (long)i).ToArray()).unsqueeze(0);
+            Assert.Equal((double)story["mean_nll"]!, GoldenCase.Loss(model, new TokenInput(row), row).item<float>(), 5);
+        }
     }
 
     [Fact]

@@ -9,8 +9,8 @@ namespace Weft.Tests.Nn;
 [Collection("Alone")]
 public sealed class RecomputedTests
 {
-    [Theory, InlineData(0.0), InlineData(0.4)]
-    public void Recomputed_layers_give_the_loss_and_the_gradients_of_kept_ones(double dropout)
+    [Theory, InlineData(0.0, 0L), InlineData(0.4, 0L), InlineData(0.4, 24L * 4 * 512)]
+    public void Recomputed_layers_give_the_loss_and_the_gradients_of_kept_ones(double dropout, long budget)
     {
         using var scope = NewDisposeScope();
         using var model = RandomModels.Make("grouped");
@@ -20,7 +20,7 @@ public sealed class RecomputedTests
 
         (double Loss, List<Tensor> Gradients) Step(bool recompute)
         {
-            model.Checkpoints = recompute;
+            model.ActivationBudget = recompute ? budget : null;
             foreach (var (_, parameter) in adapters.Parameters) parameter.grad?.zero_();
             random.manual_seed(3);
             var loss = model.Loss(new TokenInput(ids), ids);

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Weft.Checkpoints;
 
 namespace Weft.Data.Tokenization;
 

@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Weft.Checkpoints;
 
 namespace Weft.Data.Tokenization;
 
@@ -29,7 +30,7 @@ internal static class GgufTokenizer
         var model = metadata.GetValueOrDefault(Key + "model") as string ?? throw new InvalidDataException("The GGUF metadata have no tokenizer.ggml.model, so the file holds no tokenizer. Lay a tokenizer.json beside it.");
         if (model is not ("gpt2" or "llama"))
             throw new NotSupportedException($"The GGUF file's tokenizer is of kind \"{model}\"; known are gpt2 and llama. Lay the model's tokenizer.json beside the file.");
-        var problems = new Problems();
+        var problems = new Problems("The GGUF metadata describe no usable tokenizer");
         var tokens = Strings(metadata, "tokens", problems);
         var types = Numbers(metadata, "token_type", problems);
         if (tokens.Count == 0) problems.Add($"{Key}tokens is missing or empty");
@@ -39,7 +40,7 @@ internal static class GgufTokenizer
             if (!vocabulary.TryAdd(tokens[id], id)) problems.Add($"{Key}tokens: \"{tokens[id]}\" has the ids {vocabulary[tokens[id]]} and {id}");
         var merges = model == "gpt2" ? Merges(metadata, vocabulary, problems) : MergesFromScores(metadata, tokens, vocabulary, problems);
         var roles = Roles(metadata, tokens, problems);
-        problems.ThrowIfAny("The GGUF metadata describe no usable tokenizer");
+        problems.ThrowIfAny();
 
         var added = new List<AddedToken>();
         for (var id = 0; id < types.Count; id++)

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Weft.Checkpoints;
 
 namespace Weft.Data.Tokenization;
 
@@ -36,7 +37,7 @@ internal sealed record TokenizerFile
         {
             var root = document.RootElement;
             if (root.ValueKind != JsonValueKind.Object) throw new InvalidDataException($"{name} holds {root.ValueKind}, not a JSON object.");
-            var problems = new Problems();
+            var problems = new Problems($"{name} cannot be used");
             var file = new TokenizerFile
             {
                 Model = BpeDefinition.Read(root.TryGetProperty("model", out var model) ? model : default, problems) ?? new() { Vocabulary = [], Merges = [] },
@@ -46,7 +47,7 @@ internal sealed record TokenizerFile
                 PostProcessor = Component(root, "post_processor", problems),
                 Decoder = Component(root, "decoder", problems),
             };
-            problems.ThrowIfAny($"{name} cannot be used");
+            problems.ThrowIfAny();
             return file;
         }
     }
