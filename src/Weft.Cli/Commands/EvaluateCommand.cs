@@ -22,7 +22,7 @@ internal static class EvaluateCommand
             LoadedModel.UseThreads(parsed.GetValue(threads) ?? file.Train.Threads);
             using var model = LoadedModel.Open(file.ModelName, file.Precision);
             var tokenizer = LoadedModel.TokenizerOf(file.ModelName);
-            var dataset = Dataset.Load(file.Data.Options(file.Train.Seed), tokenizer, (int)model.ContextLength);
+            var dataset = Dataset.Load(file.Data.Options(file.Train.Options.Seed), tokenizer, (int)model.ContextLength);
             var rows = dataset.HeldOut.Count > 0 ? dataset.HeldOut : dataset.Train;
             rows = [.. rows.Take(file.Data.HeldoutLimit ?? int.MaxValue)];
             screen.Say($"{file.ModelName}, {LoadedModel.NameOf(LoadedModel.MatricesOf(file.ModelName, file.Precision))}: {rows.Count} rows of {(dataset.HeldOut.Count > 0 ? file.Data.Heldout as string ?? file.Data.Train : file.Data.Train)}");

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Completions;
 using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -13,7 +14,8 @@ internal static class MethodsCommand
     /// <summary>The verb.</summary>
     public static Command Create(Screen screen)
     {
-        var name = new Argument<string?>("NAME") { Description = "A method, in any case; without one all are listed.", Arity = ArgumentArity.ZeroOrOne };
+        var name = new Argument<string?>("NAME") { Description = "A method, in any case; without one all are listed.", Arity = ArgumentArity.ZeroOrOne, HelpName = "NAME" };
+        name.CompletionSources.Add(_ => PeftMethods.All.Keys.Select(m => new CompletionItem(m.ToLowerInvariant())));
         var json = SharedOptions.Json();
         var command = new Command("methods", "Lists the methods, or shows one: formula, paper, options.") { name, json };
         command.SetAction(parsed =>
@@ -73,7 +75,7 @@ internal static class MethodsCommand
     private static IEnumerable<(string Key, string? Neutral, string Default, PropertyInfo Property)> Options(Type record)
     {
         var pristine = Activator.CreateInstance(record);
-        var neutral = Runs.Binder.Settings(typeof(AdapterSection)).ToDictionary(s => s.Property.Name == nameof(AdapterSection.Scale) ? "UseRslora" : s.Property.Name, s => s.Key);
+        var neutral = Runs.Setting.Of(typeof(AdapterSection)).ToDictionary(s => s.Property.Name == nameof(AdapterSection.Scale) ? "UseRslora" : s.Property.Name, s => s.Key);
         return PeftConfig.Options(record).Select(o => (o.Key, neutral.GetValueOrDefault(o.Property.Name), Default(o.Property.GetValue(pristine)), o.Property));
     }
 

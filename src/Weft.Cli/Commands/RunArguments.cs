@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.CommandLine.Completions;
+using Weft.Adapters;
 using Weft.Cli.Runs;
 
 namespace Weft.Cli.Commands;
@@ -22,6 +24,7 @@ internal sealed class RunArguments
         command.Add(words);
         command.Add(model);
         command.Add(data);
+        method.CompletionSources.Add(_ => PeftMethods.All.Keys.Select(m => new CompletionItem(m.ToLowerInvariant())));
         command.Add(method);
     }
 

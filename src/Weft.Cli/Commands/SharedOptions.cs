@@ -24,6 +24,7 @@ internal static class SharedOptions
     public static Option<string> Type(string otherwise)
     {
         var option = new Option<string>("--dtype") { Description = $"Precision of the written weights: fp32 or bf16 (default {otherwise}).", HelpName = "fp32|bf16", DefaultValueFactory = _ => otherwise };
+        option.CompletionSources.Add("fp32", "bf16");
         option.Validators.Add(r =>
         {
             if (r.Tokens.Count > 0 && r.Tokens[0].Value is not ("fp32" or "bf16")) r.AddError($"--dtype is {r.Tokens[0].Value}; it is fp32 or bf16.");

@@ -32,7 +32,7 @@ internal static class NewModels
 
     private static Tokenizer Train(RunFile run, NewTokenizer described)
     {
-        var (texts, _) = Dataset.Texts(run.Data.Options(run.Train.Seed));
+        var (texts, _) = Dataset.Texts(run.Data.Options(run.Train.Options.Seed));
         return BpeTrainer.Train(texts.Select(t => t.Prompt + t.Completion), described.VocabularySize, [EndToken], described.IndividualDigits);
     }
 

@@ -26,18 +26,18 @@ internal sealed class TrainRun : IDisposable
     {
         (this.screen, this.run) = (screen, run);
         if (run.Data.Train is null) throw new UsageException("data.train is not given. Name a file of rows (.jsonl, .json, .tsv): data.train=rows.jsonl, or --data rows.jsonl.");
-        run.Train.Options().Validate();
+        run.Train.Options.Validate();
         if (run.Train.CheckpointAboveMb < 0) throw new UsageException($"checkpoint_above_mb is {run.Train.CheckpointAboveMb}; it must be 0 or more MB.");
         LoadedModel.UseThreads(threads ?? run.Train.Threads);
-        random.manual_seed(run.Train.Seed);
+        random.manual_seed(run.Train.Options.Seed);
         (model, tokenizer) = run.Model is NewModel described
             ? NewModels.Make(run, described)
             : (LoadedModel.Open(run.ModelName, run.Precision), LoadedModel.TokenizerOf(run.ModelName));
         model.ActivationBudget = run.Train.GradientCheckpointing ? (long)(run.Train.CheckpointAboveMb * 1e6) : null;
         screen.Say($"{(model.Source.Length > 0 ? model.Source : "A new model")}: {Bytes.Count(model.Count)} numbers, matrices in {LoadedModel.NameOf(model.Tensors[0].Pretrained.dtype)}, {get_num_threads()} threads");
-        dataset = Dataset.Load(run.Data.Options(run.Train.Seed), tokenizer, (int)model.ContextLength);
+        dataset = Dataset.Load(run.Data.Options(run.Train.Options.Seed), tokenizer, (int)model.ContextLength);
         heldOut = [.. dataset.HeldOut.Take(run.Data.HeldoutLimit ?? int.MaxValue)];
-        source = new BatchSource(dataset.Train, new BatchOptions { BatchSize = run.Train.BatchSize, PackLength = run.Data.PackLength, BucketBatches = run.Data.BucketBatches, Seed = run.Train.Seed, PadId = tokenizer.PadId ?? tokenizer.EosId ?? 0 });
+        source = new BatchSource(dataset.Train, new BatchOptions { BatchSize = run.Train.BatchSize, PackLength = run.Data.PackLength, BucketBatches = run.Data.BucketBatches, Seed = run.Train.Options.Seed, PadId = tokenizer.PadId ?? tokenizer.EosId ?? 0 });
         if (run.Model is string) model.CheckFinite();
         var plan = MethodOptions.ConfigOf(run).Plan(model);
         if (plan.Problems.Count > 0) throw plan.Refusal();
@@ -74,7 +74,7 @@ internal sealed class TrainRun : IDisposable
         ShowData();
         screen.Head($"Run folder {folder.Path}");
         var configuration = RunFileWriter.Write(run);
-        using var state = new TrainingState(adapters, run.Train.Options(), source.BatchesPerEpoch);
+        using var state = new TrainingState(adapters, run.Train.Options, source.BatchesPerEpoch);
         if (folder.State.Restore(state, configuration) is { } restored)
         {
             foreach (var note in restored.Notes) screen.Say(note);

@@ -13,10 +13,6 @@ internal sealed class Binder(SourceDocument source)
     /// <summary>What does not fit.</summary>
     public IReadOnlyList<string> Problems => problems;
 
-    /// <summary>The keys of a record's settings with their properties.</summary>
-    public static IReadOnlyList<(string Key, PropertyInfo Property)> Settings(Type record) =>
-        [.. record.GetProperties().Where(p => p.CanWrite).Select(p => (JsonNamingPolicy.SnakeCaseLower.ConvertName(p.Name), p))];
-
     /// <summary>Whether a type is a record of settings.</summary>
     public static bool IsSection(Type type) => type.IsClass && type.Namespace == typeof(Binder).Namespace;
 
@@ -28,17 +24,17 @@ internal sealed class Binder(SourceDocument source)
     public object Section(JsonObject values, Type record, string path = "", IReadOnlyCollection<string>? others = null)
     {
         var made = Activator.CreateInstance(record)!;
-        var settings = Settings(record);
+        var settings = Setting.Of(record);
         foreach (var (key, value) in values)
         {
             if (others?.Contains(key) == true) continue;
             var full = SourceDocument.Join(path, key);
-            if (settings.FirstOrDefault(s => s.Key == key).Property is not { } property)
+            if (settings.FirstOrDefault(s => s.Key == key) is not { } setting)
             {
                 problems.Add(Unknown(key, full, path, settings.Select(s => s.Key).Concat(others ?? [])));
                 continue;
             }
-            if (Value(value, property, full) is { Fits: true, Read: var read }) property.SetValue(made, read);
+            if (Value(value, setting.Property, full) is { Fits: true, Read: var read }) setting.Put(made, read);
         }
         return made;
     }
@@ -52,7 +48,7 @@ internal sealed class Binder(SourceDocument source)
         return $"{source.At(full)}: there is no such key.{question}";
     }
 
-    private static IEnumerable<string> AllKeys(Type record, string path) => Settings(record).SelectMany(s =>
+    private static IEnumerable<string> AllKeys(Type record, string path) => Setting.Of(record).SelectMany(s =>
         AllKeysOf(s.Property, SourceDocument.Join(path, s.Key)));
 
     private static IEnumerable<string> AllKeysOf(PropertyInfo property, string full) =>

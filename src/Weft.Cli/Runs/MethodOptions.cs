@@ -35,7 +35,7 @@ internal static class MethodOptions
         var method = record.Name.Replace("Config", "", StringComparison.Ordinal);
         var known = PeftConfig.Options(record);
         var options = new JsonObject();
-        foreach (var (key, property) in Binder.Settings(typeof(AdapterSection)))
+        foreach (var (key, property, _) in Setting.Of(typeof(AdapterSection)))
         {
             if (property.GetValue(run.Adapter) is not { } value) continue;
             var name = property.Name == nameof(AdapterSection.Scale) ? "UseRslora" : property.Name;
@@ -53,7 +53,7 @@ internal static class MethodOptions
     private static IEnumerable<string> Neutral(IEnumerable<string> names)
     {
         var all = names.ToHashSet();
-        return Binder.Settings(typeof(AdapterSection)).Where(s => all.Contains(s.Property.Name == nameof(AdapterSection.Scale) ? "UseRslora" : s.Property.Name)).Select(s => s.Key);
+        return Setting.Of(typeof(AdapterSection)).Where(s => all.Contains(s.Property.Name == nameof(AdapterSection.Scale) ? "UseRslora" : s.Property.Name)).Select(s => s.Key);
     }
 
     private static JsonNode? Node(object value, string method) => value switch

@@ -94,7 +94,7 @@ internal static class RunFileReader
 
     private static void ResolvePaths(JsonObject values, Type record, string folder, Func<string, bool> isMeant, string path)
     {
-        foreach (var (key, property) in Binder.Settings(record))
+        foreach (var (key, property, _) in Setting.Of(record))
         {
             var full = SourceDocument.Join(path, key);
             var types = property.GetCustomAttribute<OneOfAttribute>()?.Types ?? [property.PropertyType];

@@ -34,16 +34,17 @@ internal static class RunFileSchema
     {
         var defaults = Activator.CreateInstance(record)!;
         var properties = new JsonObject();
-        foreach (var (key, property) in Binder.Settings(record).Where(s => s.Property.GetMethod!.IsPublic))
+        foreach (var setting in Setting.Of(record).Where(s => s.Property.GetMethod!.IsPublic))
         {
+            var property = setting.Property;
             var types = property.GetCustomAttribute<OneOfAttribute>()?.Types ?? [property.PropertyType];
             var shapes = types.Select(t => Shape(t, docs)).ToList();
             if (new NullabilityInfoContext().Create(property).WriteState == NullabilityState.Nullable) shapes.Add(new JsonObject { ["type"] = "null" });
             var shape = shapes.Count == 1 ? shapes[0] : new JsonObject { ["anyOf"] = new JsonArray([.. shapes]) };
-            if (docs.Summary(property) is { Length: > 0 } summary) shape["description"] = summary;
-            if (property.GetValue(defaults) is { } value && !Binder.IsSection(value.GetType()))
+            if (XmlDocs.Of(property.DeclaringType!.Assembly).Summary(property) is { Length: > 0 } summary) shape["description"] = summary;
+            if (setting.Get(defaults) is { } value && !Binder.IsSection(value.GetType()))
                 shape["default"] = value is Enum word ? JsonNamingPolicy.SnakeCaseLower.ConvertName(word.ToString()) : JsonSerializer.SerializeToNode(value, value.GetType());
-            properties[key] = shape;
+            properties[setting.Key] = shape;
         }
         return new JsonObject { ["type"] = "object", ["description"] = docs.Summary(record), ["additionalProperties"] = false, ["properties"] = properties };
     }

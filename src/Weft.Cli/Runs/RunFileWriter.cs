@@ -45,12 +45,12 @@ internal static partial class RunFileWriter
     {
         var members = new JsonObject();
         var defaults = Activator.CreateInstance(record.GetType())!;
-        foreach (var (key, property) in Binder.Settings(record.GetType()).Where(s => s.Property.GetMethod!.IsPublic))
+        foreach (var setting in Setting.Of(record.GetType()).Where(s => s.Property.GetMethod!.IsPublic))
         {
-            var value = property.GetValue(record);
-            if (value is null && property.GetValue(defaults) is null) continue; // not given, and nothing stands for it
+            var value = setting.Get(record);
+            if (value is null && setting.Get(defaults) is null) continue; // not given, and nothing stands for it
             // The file is read again from another folder; what was relative to this one would mean another place.
-            members[key] = Node(value is string path && property.GetCustomAttribute<PathAttribute>() is { OrName: false } ? Path.GetFullPath(path) : value);
+            members[setting.Key] = Node(value is string path && setting.Property.GetCustomAttribute<PathAttribute>() is { OrName: false } ? Path.GetFullPath(path) : value);
         }
         return members;
     }

@@ -44,7 +44,7 @@ public sealed record DataOptions
     /// <summary>Share of the training rows (0 to less than 1) that is held out, drawn by <see cref="Seed"/>.</summary>
     public double HeldOutShare { get; init; }
 
-    /// <summary>How the files are written.</summary>
+    /// <summary>How the files are written; auto goes by the ending of the name.</summary>
     public RowFormat Format { get; init; }
 
     /// <summary>Of a TSV file, whether the first line names the columns.</summary>
@@ -53,7 +53,7 @@ public sealed record DataOptions
     /// <summary>New names for fields: a field (prompt, say) and the column it is read from (sentence, or 0 without a header).</summary>
     public IReadOnlyDictionary<string, string> Columns { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>What a row says.</summary>
+    /// <summary>What a row says; auto looks at the first row's fields.</summary>
     public RowKind Kind { get; init; }
 
     /// <summary>How the prompt is written, with fields in braces ("Review: {sentence}\nSentiment:"; {{ and }} are braces); null takes the field prompt.</summary>
@@ -95,6 +95,6 @@ public sealed record DataOptions
     /// <summary>Most tokens in a row; null allows as many as the model's context holds.</summary>
     public int? MaxTokens { get; init; }
 
-    /// <summary>What becomes of longer rows.</summary>
+    /// <summary>What becomes of longer rows; what is cut is counted and reported.</summary>
     public LongRows LongRows { get; init; }
 }

@@ -103,6 +103,8 @@ public sealed class CommandLineTests
     {
         Assert.Contains("train", Tool.Run("[suggest:2]", "tr").Output, StringComparison.Ordinal);
         Assert.Contains("--model", Tool.Run("[suggest:9]", "merge --m").Output, StringComparison.Ordinal);
+        Assert.Contains("wegeft", Tool.Run("[suggest:8]", "methods ").Output, StringComparison.Ordinal);
+        Assert.Contains("lora", Tool.Run("[suggest:15]", "train --method ").Output, StringComparison.Ordinal);
     }
 
     [Fact]

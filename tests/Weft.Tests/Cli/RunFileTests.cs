@@ -46,11 +46,11 @@ public sealed class RunFileTests
         Assert.Equal("weft-tiny", run.Model);
         Assert.Equal("run", run.Name);
         Assert.Equal(0.1, run.Data.Heldout);
-        Assert.Equal("A: {x}\n", run.Data.Prompt);
+        Assert.Equal("A: {x}\n", run.Data.Text.Prompt);
         Assert.True(Path.IsPathRooted(run.Data.Train));
         Assert.Equal(20, run.Evaluate.ExactMatch);
         Assert.Equal([" a", " b"], run.Evaluate.Choices);
-        var options = run.Train.Options();
+        var options = run.Train.Options;
         Assert.Equal((7, 1e-3, ScheduleShape.Cosine, null), (options.Steps, options.LearningRate, options.Schedule, options.ClipNorm));
         var lora = Assert.IsType<LoraConfig>(MethodOptions.ConfigOf(run));
         Assert.Equal((4, 8.0, 0.1), (lora.Rank, lora.Alpha, lora.Dropout));
@@ -90,7 +90,7 @@ public sealed class RunFileTests
         Assert.True(lora.TargetModules!.IsAllLinear);
         Assert.True(lora.UseRslora);
         Assert.Equal("lora_only", lora.Bias);
-        Assert.Equal(5, run.Train.Seed);
+        Assert.Equal(5, run.Train.Options.Seed);
         Assert.Equal(["x", "y z"], run.Evaluate.Choices);
         Assert.Equal(0.25, run.Data.Heldout);
     }
@@ -174,7 +174,7 @@ public sealed class RunFileTests
         {
             var run = RunFileReader.Read(recipe, []);
             MethodOptions.ConfigOf(run);
-            run.Train.Options().Validate();
+            run.Train.Options.Validate();
             if (!MethodOptions.TrainsEverything(run)) MethodOptions.ConfigOf(RunFileReader.Read(recipe, ["method=lora"]));
         }
     }
