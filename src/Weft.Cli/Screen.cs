@@ -100,6 +100,7 @@ internal sealed class Screen
     // Columns by spaces, lines as long as they are: what a pipe or a file can work with.
     private void PlainTable(IReadOnlyList<string> headings, IReadOnlyList<IReadOnlyList<string>> rows)
     {
+        if (rows.Count == 0) return;
         var widths = headings.Select((_, i) => rows.Max(r => r[i].Length)).ToList();
         foreach (var row in rows)
             Say(string.Join("  ", row.Select((cell, i) => headings[i].StartsWith('>') ? cell.PadLeft(widths[i]) : cell.PadRight(widths[i]))).TrimEnd());

@@ -35,9 +35,16 @@ internal static class DoctorCommand
             return isWell ? ExitCode.Done : ExitCode.Failed;
         }
         screen.Table(["", ""], Lines(report).Select(l => new[] { l.Name, l.Value }));
-        screen.Head("Self-test");
-        screen.Table(["", "", ""], tests.Select(t => new[] { t.Name, t.Value, t.IsOk ? "ok" : "FAILED" }));
-        if (report.LibtorchMissing is { } missing) screen.Say($"libtorch does not load:\n{missing}");
+        if (report.LibtorchMissing is { } missing)
+        {
+            screen.Head("libtorch does not load:");
+            screen.Say(missing);
+        }
+        else
+        {
+            screen.Head("Self-test");
+            screen.Table(["", "", ""], tests.Select(t => new[] { t.Name, t.Value, t.IsOk ? "ok" : "FAILED" }));
+        }
         screen.Say(isWell ? "All is well." : "Something is wrong; see above.");
         return isWell ? ExitCode.Done : ExitCode.Failed;
     }

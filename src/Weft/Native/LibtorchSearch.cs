@@ -39,7 +39,7 @@ internal sealed record LibtorchSearch
             Named = Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } named ? named : null,
             ProgramFolders = Existing([AppContext.BaseDirectory]),
             HostFolders = Existing(Listed("NATIVE_DLL_SEARCH_DIRECTORIES")),
-            PackageFolders = Existing([nuget ?? "", home.Length > 0 ? Path.Combine(home, ".nuget", "packages") : "", .. Listed("PROBING_DIRECTORIES")]),
+            PackageFolders = Whole([nuget ?? "", home.Length > 0 ? Path.Combine(home, ".nuget", "packages") : "", .. Listed("PROBING_DIRECTORIES")]), // missing ones too: a message says where a package would be looked for
             Runtime = RuntimeOfThisProcess(),
             TorchSharpVersion = typeof(torch).Assembly.GetName().Version?.ToString(3) ?? "",
         };
@@ -110,8 +110,10 @@ internal sealed record LibtorchSearch
     private static string[] Listed(string property) =>
         (AppContext.GetData(property) as string)?.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries) ?? [];
 
-    private static List<string> Existing(IEnumerable<string> folders) =>
-        [.. folders.Where(f => f.Length > 0).Select(f => Path.TrimEndingDirectorySeparator(Path.GetFullPath(f))).Where(Directory.Exists).Distinct(StringComparer.Ordinal)];
+    private static List<string> Existing(IEnumerable<string> folders) => [.. Whole(folders).Where(Directory.Exists)];
+
+    private static List<string> Whole(IEnumerable<string> folders) =>
+        [.. folders.Where(f => f.Length > 0).Select(f => Path.TrimEndingDirectorySeparator(Path.GetFullPath(f))).Distinct(StringComparer.Ordinal)];
 
     private static string RuntimeOfThisProcess()
     {

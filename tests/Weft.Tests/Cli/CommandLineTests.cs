@@ -123,4 +123,14 @@ public sealed class CommandLineTests
         Assert.Equal(ExitCode.Interrupted, Failure.Of(new OperationCanceledException()).Code);
         Assert.DoesNotContain("Parameter", Failure.Of(new ArgumentException("no", "x")).Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task Help_does_not_load_libtorch()
+    {
+        if (!OperatingSystem.IsLinux()) Assert.Skip("Only Linux's loader says what it loads.");
+        using var process = Tool.Start(new Dictionary<string, string> { ["LD_DEBUG"] = "files" }, "--help");
+        var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        Assert.DoesNotContain("libtorch_cpu", await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.Contains("Usage:", await output, StringComparison.Ordinal);
+    }
 }

@@ -141,14 +141,4 @@ public sealed class TrainTests
         Assert.Contains("The disk or a limit on it is full; what was saved before is intact.", error, StringComparison.Ordinal);
         Assert.False(File.Exists(folder.File("out", "full", "adapter_model.safetensors")));
     }
-
-    [Fact]
-    public async Task Help_does_not_load_libtorch()
-    {
-        if (!OperatingSystem.IsLinux()) Assert.Skip("Only Linux's loader says what it loads.");
-        using var process = Tool.Start(new Dictionary<string, string> { ["LD_DEBUG"] = "files" }, "--help");
-        var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
-        Assert.DoesNotContain("libtorch_cpu", await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
-        Assert.Contains("Usage:", await output, StringComparison.Ordinal);
-    }
 }
