@@ -22,12 +22,13 @@ internal static class LoadedModel
     }
 
     /// <summary>A model by path or name.</summary>
+    /// <param name="screen">Where is shown that it goes on.</param>
     /// <param name="name">A built-in base, a folder, a .gguf file, or org/name in the local cache.</param>
     /// <param name="precision">What matrices are held in.</param>
-    public static CausalModel Open(string name, PrecisionChoice precision = PrecisionChoice.Fp32)
+    public static CausalModel Open(Screen screen, string name, PrecisionChoice precision)
     {
         var place = Place(name);
-        return Pretrained.Load(place, MatricesOf(place, precision));
+        return screen.While($"Loading {name}", () => Pretrained.Load(place, MatricesOf(place, precision)));
     }
 
     /// <summary>The tokenizer of a model: tokenizer.json in its folder or beside its file, else the metadata of its GGUF file.</summary>

@@ -81,6 +81,14 @@ internal sealed class Screen
         else Say(line);
     }
 
+    /// <summary>Does work that has no parts to count and shows that it goes on: a spinner on a terminal, elsewhere a line on the error writer if it takes longer than two seconds.</summary>
+    public T While<T>(string what, Func<T> work)
+    {
+        if (HasColour && !IsJson) return Console.Status().Start(Markup.Escape(what), _ => work());
+        using var patience = new Timer(_ => error.WriteLine($"{what} …"), null, TimeSpan.FromSeconds(2), Timeout.InfiniteTimeSpan);
+        return work();
+    }
+
     /// <summary>Shows rows under headings; columns whose heading starts with &gt; are set to the right.</summary>
     public void Table(IReadOnlyList<string> headings, IEnumerable<IReadOnlyList<string>> rows)
     {

@@ -21,9 +21,9 @@ internal static class ConvertCommand
             ModelFolder.RequireFree(folder);
             LoadedModel.UseThreads(null);
             var written = parsed.GetValue(type) == "bf16" ? ScalarType.BFloat16 : ScalarType.Float32;
-            using var model = LoadedModel.Open(from, written == ScalarType.BFloat16 ? PrecisionChoice.Bf16 : PrecisionChoice.Fp32);
+            using var model = LoadedModel.Open(screen, from, written == ScalarType.BFloat16 ? PrecisionChoice.Bf16 : PrecisionChoice.Fp32);
             var tokenizer = Tokenizers.OrNull(from);
-            var bytes = ModelFolder.Write(folder, model, tokenizer, written);
+            var bytes = screen.While($"Writing {folder}", () => ModelFolder.Write(folder, model, tokenizer, written));
             if (screen.IsJson) screen.WriteJson(new JsonObject { ["folder"] = folder, ["dtype"] = LoadedModel.NameOf(written), ["bytes"] = bytes, ["tensors"] = model.Tensors.Count(t => t.TiedTo is null), ["tokenizer"] = tokenizer is not null });
             else
             {

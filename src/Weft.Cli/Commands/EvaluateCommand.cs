@@ -20,7 +20,7 @@ internal static class EvaluateCommand
         {
             var file = run.Read(parsed);
             LoadedModel.UseThreads(parsed.GetValue(threads) ?? file.Train.Threads);
-            using var model = LoadedModel.Open(file.ModelName, file.Precision);
+            using var model = LoadedModel.Open(screen, file.ModelName, file.Precision);
             var tokenizer = LoadedModel.TokenizerOf(file.ModelName);
             var dataset = Dataset.Load(file.Data.Options(file.Train.Options.Seed), tokenizer, (int)model.ContextLength);
             var rows = dataset.HeldOut.Count > 0 ? dataset.HeldOut : dataset.Train;

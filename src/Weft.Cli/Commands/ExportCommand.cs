@@ -23,10 +23,10 @@ internal static class ExportCommand
             var folder = parsed.GetRequiredValue(to);
             ModelFolder.RequireFree(folder);
             LoadedModel.UseThreads(null);
-            using var loaded = LoadedModel.Open(parsed.GetRequiredValue(model), PrecisionChoice.Fp32);
+            using var loaded = LoadedModel.Open(screen, parsed.GetRequiredValue(model), PrecisionChoice.Fp32);
             var set = AdapterSet.Load(AdapterFolders.Find(parsed.GetRequiredValue(adapter)), loaded, force: parsed.GetValue(force));
             foreach (var note in set.Notes) screen.Say(note);
-            var difference = Export(set, folder);
+            var difference = screen.While($"Writing {folder}, and checking it", () => Export(set, folder));
             if (screen.IsJson) screen.WriteJson(new JsonObject { ["folder"] = folder, ["modules"] = set.Places.Count, ["largest_relative_difference"] = difference });
             else screen.Say(FormattableString.Invariant($"Written: {folder}, LoRA at {set.Places.Count} modules. Loaded again, outputs differ by {difference:0.00e+0} of their largest value."));
             return ExitCode.Done;

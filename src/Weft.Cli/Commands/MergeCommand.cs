@@ -22,12 +22,12 @@ internal static class MergeCommand
             ModelFolder.RequireFree(folder);
             LoadedModel.UseThreads(null);
             var name = parsed.GetRequiredValue(model);
-            using var loaded = LoadedModel.Open(name, PrecisionChoice.Fp32);
+            using var loaded = LoadedModel.Open(screen, name, PrecisionChoice.Fp32);
             var set = AdapterSet.Load(AdapterFolders.Find(parsed.GetRequiredValue(adapter)), loaded, force: parsed.GetValue(force));
             foreach (var note in set.Notes) screen.Say(note);
-            var report = Merging.Into(loaded, budget: parsed.GetValue(budget)).Report;
+            var report = screen.While("Merging, and checking that outputs stay", () => Merging.Into(loaded, budget: parsed.GetValue(budget)).Report);
             var written = parsed.GetValue(type) == "bf16" ? ScalarType.BFloat16 : ScalarType.Float32;
-            var bytes = ModelFolder.Write(folder, loaded, Tokenizers.OrNull(name), written);
+            var bytes = screen.While($"Writing {folder}", () => ModelFolder.Write(folder, loaded, Tokenizers.OrNull(name), written));
             if (screen.IsJson)
                 screen.WriteJson(new JsonObject { ["folder"] = folder, ["tensors"] = report.Tensors.Count, ["largest_relative_difference"] = report.LargestRelativeDifference, ["budget"] = report.Budget, ["dtype"] = LoadedModel.NameOf(written), ["bytes"] = bytes });
             else

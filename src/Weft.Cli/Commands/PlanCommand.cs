@@ -20,7 +20,8 @@ internal static class PlanCommand
         command.SetAction(parsed =>
         {
             var file = run.Read(parsed);
-            using var model = LoadedModel.Open(file.ModelName, file.Precision);
+            using var model = LoadedModel.Open(screen, file.ModelName, file.Precision);
+            model.ActivationBudget = file.Train.ActivationBudget;
             var plan = MethodOptions.ConfigOf(file).Plan(model);
             return Show(screen, plan, parsed.GetValue(tokens));
         });

@@ -32,8 +32,8 @@ internal sealed class TrainRun : IDisposable
         random.manual_seed(run.Train.Options.Seed);
         (model, tokenizer) = run.Model is NewModel described
             ? NewModels.Make(run, described)
-            : (LoadedModel.Open(run.ModelName, run.Precision), LoadedModel.TokenizerOf(run.ModelName));
-        model.ActivationBudget = run.Train.GradientCheckpointing ? (long)(run.Train.CheckpointAboveMb * 1e6) : null;
+            : (LoadedModel.Open(screen, run.ModelName, run.Precision), LoadedModel.TokenizerOf(run.ModelName));
+        model.ActivationBudget = run.Train.ActivationBudget;
         screen.Say($"{(model.Source.Length > 0 ? model.Source : "A new model")}: {Bytes.Count(model.Count)} numbers, matrices in {LoadedModel.NameOf(model.Tensors[0].Pretrained.dtype)}, {get_num_threads()} threads");
         dataset = Dataset.Load(run.Data.Options(run.Train.Options.Seed), tokenizer, (int)model.ContextLength);
         heldOut = [.. dataset.HeldOut.Take(run.Data.HeldoutLimit ?? int.MaxValue)];

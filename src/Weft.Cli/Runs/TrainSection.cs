@@ -17,6 +17,9 @@ internal sealed record TrainSection
     /// <summary>With gradient checkpointing, MB of activations that a batch keeps before layers are computed again; 0 computes every layer again.</summary>
     public double CheckpointAboveMb { get; init; } = 256;
 
+    /// <summary>Bytes of activations that a batch may keep, or null for all.</summary>
+    internal long? ActivationBudget => GradientCheckpointing ? (long)(CheckpointAboveMb * 1e6) : null;
+
     /// <summary>Threads; null takes the physical cores that the process may use.</summary>
     public int? Threads { get; init; }
 }

@@ -37,7 +37,8 @@ internal static class VerifyCommand
             LoadedModel.UseThreads(parsed.GetValue(threads));
             var request = parsed.GetValue(folder) is { } path ? CaseFolder.Read(path)
                 : new VerifyRequest(parsed.GetValue(model)!, parsed.GetValue(adapter), parsed.GetValue(inputs)!, parsed.GetValue(expected)!);
-            var report = Verifier.Run(parsed.GetValue(gradientsOf) is { } run ? request with { GradientsOf = run } : request);
+            if (parsed.GetValue(gradientsOf) is { } run) request = request with { GradientsOf = run };
+            var report = screen.While($"Comparing with {request.Expected}", () => Verifier.Run(request));
             if (screen.IsJson) screen.WriteJson(report.ToJson());
             else foreach (var line in report.Lines()) screen.Say(line);
             return report.Passed ? ExitCode.Done : ExitCode.Failed;

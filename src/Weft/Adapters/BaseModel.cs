@@ -31,6 +31,9 @@ public abstract class BaseModel : IDisposable
     /// <summary>Numbers the base holds; a tied tensor counts once.</summary>
     public long Count => Tensors.Where(t => t.TiedTo is null).Sum(t => t.Count);
 
+    /// <summary>Gradient checkpointing: bytes of activations that layers may keep for the backward pass; the first layers, which would keep more, are computed again there. Null keeps all, 0 none.</summary>
+    public long? ActivationBudget { get; set; }
+
     /// <summary>The attached sets by name.</summary>
     public IReadOnlyDictionary<string, AdapterSet> Adapters => sets;
 

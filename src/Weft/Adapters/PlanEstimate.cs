@@ -5,7 +5,7 @@ namespace Weft.Adapters;
 /// <param name="Base">Numbers of the frozen base.</param>
 /// <param name="WeightBytes">The base as loaded.</param>
 /// <param name="StateBytes">Trained numbers with gradient and AdamW's two moments, fp32: 16 bytes each.</param>
-/// <param name="ActivationBytes">Inputs of the linear modules that a batch keeps for the backward pass, fp32; checkpointing keeps less.</param>
+/// <param name="ActivationBytes">Inputs and outputs of the linear modules that a batch keeps for the backward pass, fp32, at most the model's <see cref="BaseModel.ActivationBudget"/>.</param>
 /// <param name="StepFlops">Floating-point operations of one batch, forward and backward: 4 per frozen weight and token, 6 per adapter number used and token.</param>
 public sealed record PlanEstimate(long Trainable, long Base, long WeightBytes, long StateBytes, long ActivationBytes, double StepFlops)
 {
@@ -25,6 +25,6 @@ public sealed record PlanEstimate(long Trainable, long Base, long WeightBytes, l
         var kept = maps.Sum(s => s.Host.InFeatures + s.Host.OutFeatures);
         return new PlanEstimate(
             set.Count, model.Count, model.Tensors.Where(t => t.TiedTo is null).Sum(t => t.Count * t.Pretrained.element_size()), 16 * set.Count,
-            tokens * kept * sizeof(float), tokens * (4.0 * weights + 6.0 * adapters + 2.0 * trainedWhole));
+            Math.Min(tokens * kept * sizeof(float), model.ActivationBudget ?? long.MaxValue), tokens * (4.0 * weights + 6.0 * adapters + 2.0 * trainedWhole));
     }
 }

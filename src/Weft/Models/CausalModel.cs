@@ -23,9 +23,6 @@ public abstract class CausalModel : BaseModel
     /// <summary>The output head, (…, width) → (…, vocabulary).</summary>
     public abstract Adaptable Head { get; }
 
-    /// <summary>Gradient checkpointing: bytes of activations that layers may keep for the backward pass; the first layers, which would keep more, are computed again there. Null keeps all, 0 none.</summary>
-    public long? ActivationBudget { get; set; }
-
     /// <summary>Hidden states behind the last norm.</summary>
     /// <param name="input">The tokens.</param>
     /// <param name="cache">Keys and values of the tokens before; the call's are added. Null computes all anew.</param>
