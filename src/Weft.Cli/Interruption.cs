@@ -10,6 +10,7 @@ internal sealed class Interruption : IDisposable
         private readonly List<PosixSignalRegistration> registrations = [];
     private CancellationTokenSource source = new();
     private int deferred;
+    private TerminalState? terminal;
 
     /// <summary>Cancelled by Ctrl-C while a stretch of work has put the end off.</summary>
     public CancellationToken Token => source.Token;
@@ -17,7 +18,7 @@ internal sealed class Interruption : IDisposable
     /// <summary>Listens to the signals of this process.</summary>
     public static Interruption OfThisProcess()
     {
-        var interruption = new Interruption();
+        var interruption = new Interruption { terminal = TerminalState.OfThisProcess() };
         foreach (var signal in new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM })
             interruption.registrations.Add(PosixSignalRegistration.Create(signal, context =>
             {
@@ -35,6 +36,7 @@ internal sealed class Interruption : IDisposable
         if (source.IsCancellationRequested || Volatile.Read(ref deferred) == 0)
         {
             Console.Error.WriteLine("Interrupted.");
+            terminal?.Restore();
             EndNow(ExitCode.Interrupted);
         }
         source.Cancel();
