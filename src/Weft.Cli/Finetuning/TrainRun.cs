@@ -25,7 +25,7 @@ internal sealed class TrainRun : IDisposable
     private TrainRun(Screen screen, RunFile run, int? threads)
     {
         (this.screen, this.run) = (screen, run);
-        if (run.Data.Train is null) throw new UsageException("data.train is not given. Name a file of rows (.jsonl, .json, .tsv): data.train=rows.jsonl, or --data rows.jsonl.");
+        run.RequireData();
         run.Train.Options.Validate();
         if (run.Train.CheckpointAboveMb < 0) throw new UsageException($"checkpoint_above_mb is {run.Train.CheckpointAboveMb}; it must be 0 or more MB.");
         LoadedModel.UseThreads(threads ?? run.Train.Threads);

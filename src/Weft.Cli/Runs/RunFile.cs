@@ -39,4 +39,11 @@ internal sealed record RunFile
     /// <exception cref="UsageException">No model is given, or a new one is described.</exception>
     internal string ModelName => Model as string
         ?? throw new UsageException(Model is null ? "model is not given. Name a folder, a .gguf file, org/name or a built-in base: model=weft-tiny." : "model describes a new model, which only `weft train` can make.");
+
+    /// <summary>Refuses a run without data.</summary>
+    /// <exception cref="UsageException">No file of rows is named.</exception>
+    internal void RequireData()
+    {
+        if (Data.Train is null) throw new UsageException("data.train is not given. Name a file of rows (.jsonl, .json, .tsv): data.train=rows.jsonl, or --data rows.jsonl.");
+    }
 }

@@ -28,10 +28,11 @@ internal sealed partial class LlamaGguf : Checkpoint, IHuggingFaceView
     private readonly OrderedDictionary<string, TensorEntry> entries = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> sources = new(StringComparer.Ordinal);
     private readonly long heads, groups;
+    private readonly Problems problems;
 
     public LlamaGguf(Gguf file) : base(file.Path)
     {
-        this.file = file;
+        (this.file, problems) = (file, new Problems($"{file.Path} does not describe a llama"));
         if (file.Metadata.TryGetValue("split.count", out var split) && split is ulong and > 1)
             throw new NotSupportedException($"{file.Path} is one of {split} parts of a model, and parts are not read one by one. Join them (llama.cpp's gguf-split --merge) and name the whole file.");
         foreach (var (name, entry) in file.Tensors.Where(t => t.Key != "rope_freqs.weight"))
@@ -43,6 +44,7 @@ internal sealed partial class LlamaGguf : Checkpoint, IHuggingFaceView
         heads = Count("attention.head_count");
         groups = Count("attention.head_count_kv", heads);
         Config = Describe();
+        problems.ThrowIfAny();
     }
 
     public JsonObject Config { get; }
@@ -86,7 +88,8 @@ internal sealed partial class LlamaGguf : Checkpoint, IHuggingFaceView
     {
         var (vocabulary, width) = file.Tensors.TryGetValue("token_embd.weight", out var table) && table.Shape.Count == 2
             ? (table.Shape[0], table.Shape[1])
-            : throw new InvalidDataException($"{Path} has no token_embd.weight (vocabulary, width).");
+            : (0, heads);
+        if (vocabulary == 0) problems.Add("it has no token_embd.weight (vocabulary, width)");
         var context = Count("context_length");
         var config = new JsonObject
         {
@@ -158,9 +161,14 @@ internal sealed partial class LlamaGguf : Checkpoint, IHuggingFaceView
 
     private JsonNode? Token(string kind) => file.Metadata.TryGetValue($"tokenizer.ggml.{kind}_token_id", out var id) ? JsonValue.Create((long)(ulong)id) : null;
 
-    private long Count(string key, long? otherwise = null) => file.Metadata.TryGetValue($"llama.{key}", out var value) && value is ulong count && count is > 0 and < int.MaxValue
-        ? (long)count
-        : otherwise ?? throw new InvalidDataException($"{Path}: metadata llama.{key} is missing or no count above 0.");
+    // What is missing or no count is a problem, and 1 stands for it until all are found.
+    private long Count(string key, long? otherwise = null)
+    {
+        if (file.Metadata.TryGetValue($"llama.{key}", out var value) && value is ulong count and > 0 and < int.MaxValue) return (long)count;
+        if (otherwise is { } known) return known;
+        problems.Add($"metadata llama.{key} is {(value is null ? "missing" : $"{value}, no count above 0")}");
+        return 1;
+    }
 
     private double Number(string key, double otherwise) => file.Metadata.TryGetValue($"llama.{key}", out var value) && value is double number ? number : otherwise;
 
