@@ -7,7 +7,7 @@ internal sealed class Interruption : IDisposable
 {
     private const PosixSignal FileTooLarge = (PosixSignal)25; // SIGXFSZ
 
-        private readonly List<PosixSignalRegistration> registrations = [];
+    private readonly List<PosixSignalRegistration> registrations = [];
     private CancellationTokenSource source = new();
     private int deferred;
     private TerminalState? terminal;

@@ -68,8 +68,15 @@ public sealed class PublishedCountsTests
         };
         var config = new JsonObject
         {
-            ["model_type"] = "llama", ["hidden_size"] = width, ["intermediate_size"] = hidden, ["num_hidden_layers"] = layers,
-            ["num_attention_heads"] = heads, ["num_key_value_heads"] = keyHeads, ["vocab_size"] = words, ["rms_norm_eps"] = 1e-5, ["max_position_embeddings"] = 4096,
+            ["model_type"] = "llama",
+            ["hidden_size"] = width,
+            ["intermediate_size"] = hidden,
+            ["num_hidden_layers"] = layers,
+            ["num_attention_heads"] = heads,
+            ["num_key_value_heads"] = keyHeads,
+            ["vocab_size"] = words,
+            ["rms_norm_eps"] = 1e-5,
+            ["max_position_embeddings"] = 4096,
         };
         var model = Architectures.Create(config, Weights.Shapes(), name);
         Assert.Equal(frozen, model.Tensors.Sum(t => t.Pretrained.numel()));
