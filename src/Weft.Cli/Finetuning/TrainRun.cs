@@ -168,7 +168,8 @@ internal sealed class TrainRun : IDisposable
         folder.WriteManifest(Inputs());
         var summary = results.Show();
         screen.Head("Saved");
-        screen.Say($"  {folder.Path}: {(MethodOptions.TrainsEverything(run) ? "model/ (config, weights, tokenizer)" : "adapter_config.json, adapter_model.safetensors, weft.json")}, {RunNames.RunFile}, metrics.jsonl, TensorBoard events, {RunNames.LossCurve}, {RunNames.Results}, manifest.json");
+        var trained = MethodOptions.TrainsEverything(run) ? "model/ (config, weights, tokenizer)" : "adapter_config.json, adapter_model.safetensors, weft.json";
+        screen.Say($"  {folder.Path}: {trained}, {RunNames.RunFile}, metrics.jsonl, TensorBoard events, {RunNames.LossCurve}, {(judge is null ? "" : $"{RunNames.Results}, ")}manifest.json");
         screen.Say(FormattableString.Invariant($"  {state.Step} steps in {state.Seconds:0.0} s, peak memory {Bytes.Text(System.Diagnostics.Process.GetCurrentProcess().PeakWorkingSet64)}"));
         screen.Head("Try next");
         foreach (var line in NextCommands(folder.Path)) screen.Say($"  {line}");
