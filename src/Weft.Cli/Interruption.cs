@@ -50,11 +50,7 @@ internal sealed class Interruption : IDisposable
     }
 
     /// <summary>Lets a Ctrl-C that ended one stretch of work count for nothing in the next one.</summary>
-    public void Forget()
-    {
-        var answered = Interlocked.Exchange(ref source, new CancellationTokenSource());
-        answered.Dispose();
-    }
+    public void Forget() => Interlocked.Exchange(ref source, new CancellationTokenSource()); // the old one is not disposed: a signal may be at it
 
     /// <inheritdoc/>
     public void Dispose()
