@@ -9,14 +9,19 @@ internal static class Tool
     private static readonly Lock gate = new();
 
     /// <summary>Runs a line and returns exit code, output and errors.</summary>
-    public static (int Code, string Output, string Error) Run(params string[] args)
+    public static (int Code, string Output, string Error) Run(params string[] args) => Run("", isKeyboard: false, args);
+
+    /// <summary>Runs a line while a person types, each answer ending with Enter.</summary>
+    public static (int Code, string Output, string Error) Typed(IEnumerable<string> typed, params string[] args) => Run(string.Join('\n', typed), isKeyboard: true, args);
+
+    private static (int Code, string Output, string Error) Run(string input, bool isKeyboard, string[] args)
     {
         lock (gate) // torch's generator and threads belong to the whole process
         {
             using var output = new StringWriter();
             using var error = new StringWriter();
             using var interruption = new Interruption();
-            var code = CommandLine.Run(args, new Screen(output, error, new StringReader(""), interruption));
+            var code = CommandLine.Run(args, new Screen(output, error, new StringReader(input), interruption, isKeyboard: isKeyboard));
             return (code, output.ToString(), error.ToString());
         }
     }

@@ -100,6 +100,24 @@ public sealed class VerbTests
     }
 
     [Fact]
+    public void A_person_talks_to_the_base_and_an_adapter_in_one_process()
+    {
+        using var folder = new TemporaryFolder();
+        Assert.Equal(ExitCode.Done, Tool.Run([.. TinyModel.TrainLine(folder, "train.steps=20", "train.learning_rate=0.05", "evaluate.samples=0"), "--name", "run"]).Code);
+        var run = folder.File("out", "run");
+        string[] line = ["generate", "--model", TinyModel.Folder, "--adapter", run, "--no-adapter", "--max-new-tokens", "4"];
+        var (code, output, error) = Tool.Typed(["number 7 is", "", "/adapters", "/new", "number 7 is", "/quit", "number 8 is"], line);
+        Assert.True(code == ExitCode.Done, error);
+        var answers = output.Split("> ")[1..];
+        Assert.Equal(6, answers.Length); // one prompt sign for each line until /quit
+        Assert.Contains($"base, {run}", answers[2], StringComparison.Ordinal);
+        Assert.Equal(answers[0], answers[4]); // greedy, and a base without a chat template keeps no turns
+        var voices = answers[0].Split("[base]", 2)[1].Split($"[{run}]");
+        Assert.NotEqual(voices[0].Trim(), voices[1].Trim());
+        Assert.Equal(ExitCode.Done, Tool.Typed([], line).Code); // the end of the input ends the conversation
+    }
+
+    [Fact]
     public void Generate_answers_prompts_the_same_way_each_time()
     {
         using var folder = new TemporaryFolder();
