@@ -41,7 +41,7 @@ internal static class ModelFolder
             Safetensors.Write(weights, Values(model, type), new Dictionary<string, string> { ["format"] = "pt" });
             var config = (JsonObject)model.Config.DeepClone();
             config["torch_dtype"] = type == ScalarType.BFloat16 ? "bfloat16" : "float32";
-            File.WriteAllText(Path.Combine(fresh, "config.json"), config.ToJsonString(indented) + "\n");
+            AtomicFile.Write(Path.Combine(fresh, "config.json"), config.ToJsonString(indented) + "\n");
             tokenizer?.Save(fresh);
             if (Directory.Exists(folder)) Directory.Delete(folder);
             Directory.Move(fresh, folder);

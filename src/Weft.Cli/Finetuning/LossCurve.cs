@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using ScottPlot;
+using Weft.Checkpoints;
 
 namespace Weft.Cli.Finetuning;
 
@@ -37,7 +38,8 @@ internal static class LossCurve
             plot.ShowLegend(Alignment.UpperRight);
             plot.Font.Set(FontName);
             plot.Legend.FontName = FontName;
-            plot.SavePng(path, 900, 500);
+            var image = plot.GetImageBytes(900, 500, ImageFormat.Png);
+            AtomicFile.Write(path, stream => stream.Write(image));
         }
     }
 

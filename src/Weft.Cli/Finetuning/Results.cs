@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Weft.Checkpoints;
 using Weft.Cli.Runs;
 using Weft.Data;
 
@@ -70,7 +71,7 @@ internal sealed class Results
             ["scores"] = scores.Node(),
             ["answers"] = new JsonArray([.. answers.Select((a, i) => (JsonNode)new JsonObject { ["prompt"] = tokenizer.Decode(judge.Prompts[i]), ["wanted"] = a.Expected.Trim(), ["answer"] = a.Answer.Text.Trim() })]),
         };
-        File.WriteAllText(path, node.ToJsonString(indented) + "\n");
+        AtomicFile.Write(path, node.ToJsonString(indented) + "\n");
         return scores.Numbers();
     }
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text;
 
 namespace Weft.Checkpoints;
 
@@ -32,6 +33,12 @@ public static partial class AtomicFile
             throw;
         }
     }
+
+    /// <summary>Writes a text as UTF-8 without a byte order mark, likewise.</summary>
+    /// <param name="path">The file; its folder must exist.</param>
+    /// <param name="text">The text.</param>
+    /// <exception cref="IOException">The folder is missing or not writable, or the disk is full. The file that was there is unchanged.</exception>
+    public static void Write(string path, string text) => Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(text)));
 
     private static FileStream Create(string path, string folder, string temporary)
     {

@@ -168,14 +168,14 @@ public sealed partial class Tokenizer
     public void Save(string folder)
     {
         Directory.CreateDirectory(folder);
-        file.Write(Path.Combine(folder, "tokenizer.json"));
+        AtomicFile.Write(Path.Combine(folder, "tokenizer.json"), file.Write);
         var config = new JsonObject();
         foreach (var (key, id) in new (string, int?)[] { ("bos_token", BosId), ("eos_token", EosId), ("pad_token", PadId), ("unk_token", UnkId) })
             if (id is { } known) config[key] = TokenText(known);
         config["clean_up_tokenization_spaces"] = false;
         config["tokenizer_class"] = "PreTrainedTokenizerFast";
-        File.WriteAllText(Path.Combine(folder, "tokenizer_config.json"), config.ToJsonString(Indented) + "\n");
-        if (ChatTemplate is not null) File.WriteAllText(Path.Combine(folder, "chat_template.jinja"), ChatTemplate);
+        AtomicFile.Write(Path.Combine(folder, "tokenizer_config.json"), config.ToJsonString(Indented) + "\n");
+        if (ChatTemplate is not null) AtomicFile.Write(Path.Combine(folder, "chat_template.jinja"), ChatTemplate);
     }
 
     private static readonly System.Text.Json.JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };

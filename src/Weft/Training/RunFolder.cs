@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Reflection;
-using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Weft.Checkpoints;
@@ -87,7 +86,7 @@ public sealed class RunFolder : IDisposable
     /// <param name="name">Name of the file.</param>
     /// <param name="text">Its text.</param>
     /// <exception cref="IOException">It could not be written.</exception>
-    public void WriteText(string name, string text) => AtomicFile.Write(System.IO.Path.Combine(Path, name), s => s.Write(Encoding.UTF8.GetBytes(text)));
+    public void WriteText(string name, string text) => AtomicFile.Write(System.IO.Path.Combine(Path, name), text);
 
     /// <summary>Replaces the best adapter; the one before stays until the new one is whole.</summary>
     /// <param name="save">Saves the adapter into the folder it is given.</param>

@@ -43,7 +43,7 @@ public sealed class StateFolder(string path)
             WriteInto(temporary, state, configuration);
             var name = FreeName(state.Step);
             Directory.Move(temporary, System.IO.Path.Combine(Path, name));
-            AtomicFile.Write(System.IO.Path.Combine(Path, "latest"), s => s.Write(Encoding.UTF8.GetBytes(name + "\n")));
+            AtomicFile.Write(System.IO.Path.Combine(Path, "latest"), name + "\n");
         }
         catch (Exception e)
         {

@@ -53,9 +53,8 @@ internal sealed record TokenizerFile
     }
 
     /// <summary>Writes the file as the tokenizers library reads it.</summary>
-    public void Write(string path)
+    public void Write(Stream stream)
     {
-        using var stream = File.Create(path);
         using var json = new Utf8JsonWriter(stream, new() { Indented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
         json.WriteStartObject();
         json.WriteString("version", "1.0");
