@@ -14,7 +14,7 @@ internal static class GenerateCommand
     public static Command Create(Screen screen)
     {
         var prompt = new Argument<string?>("PROMPT") { Description = "The prompt; without one and without --prompts, a conversation.", Arity = ArgumentArity.ZeroOrOne };
-        var prompts = new Option<string?>("--prompts") { Description = "A file of prompts: one a line, or rows of .jsonl with prompt or messages.", HelpName = "FILE" };
+        var prompts = new Option<string?>("--prompts") { Description = "A file of prompts: one a line, or rows (.jsonl, .json, .tsv) with a field prompt or text.", HelpName = "FILE" };
         var raw = new Option<bool>("--raw") { Description = "Give the prompt to the model as it stands, without the chat template that it may have." };
         var system = new Option<string?>("--system") { Description = "What the system says at the start of a conversation.", HelpName = "TEXT" };
         var bare = new Option<bool>("--no-adapter") { Description = "Answer with the base alone; beside --adapter, answer with both, one after the other." };
@@ -65,6 +65,6 @@ internal static class GenerateCommand
         if (!File.Exists(path)) throw new FileNotFoundException($"There is no file of prompts {path}.", path);
         if (Path.GetExtension(path) is not (".jsonl" or ".json" or ".tsv"))
             return [.. File.ReadAllLines(path, new UTF8Encoding(false, throwOnInvalidBytes: true)).Where(l => l.Length > 0)];
-        return [.. RowFile.Read(path).Select(r => r.Text("prompt") ?? r.Text("text") ?? throw new InvalidDataException($"{path}, line {r.Line}: the row has no prompt. It has: {string.Join(", ", r.Fields.Keys)}."))];
+        return [.. RowFile.Read(path).Select(r => r.Text("prompt") ?? r.Text("text") ?? throw new InvalidDataException($"{path}, line {r.Line}: the row has neither prompt nor text. It has: {string.Join(", ", r.Fields.Keys)}."))];
     }
 }

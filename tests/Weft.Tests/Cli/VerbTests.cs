@@ -129,6 +129,10 @@ public sealed class VerbTests
         var sampled = new[] { "generate", "--model", TinyModel.Folder, "number 1", "--max-new-tokens", "8", "--temperature", "1.5", "--seed", "4" };
         Assert.Equal(Tool.Run(sampled).Output, Tool.Run(sampled).Output);
         Assert.Equal(ExitCode.Usage, Tool.Run("generate", "--model", TinyModel.Folder).Code);
+        File.WriteAllLines(folder.File("p.jsonl"), ["""{"prompt": "number 1"}""", """{"text": "number 2"}"""]);
+        Assert.Equal(first.Output.Count(c => c == '{'), Tool.Run("generate", "--model", TinyModel.Folder, "--prompts", folder.File("p.jsonl"), "--max-new-tokens", "5", "--json").Output.Count(c => c == '{'));
+        File.WriteAllLines(folder.File("q.jsonl"), ["""{"prompt": "number 1"}""", """{"question": "number 2"}"""]);
+        Assert.Contains("q.jsonl, line 2: the row has neither prompt nor text. It has: question", Tool.Run("generate", "--model", TinyModel.Folder, "--prompts", folder.File("q.jsonl")).Error, StringComparison.Ordinal);
         Assert.Contains("temperature is -1", Tool.Run("generate", "--model", TinyModel.Folder, "x", "--temperature", "-1").Error, StringComparison.Ordinal);
     }
 }
