@@ -19,7 +19,7 @@ internal static class EvaluateCommand
         command.SetAction(parsed =>
         {
             var file = run.Read(parsed);
-            file.RequireData();
+            file.Validate();
             LoadedModel.UseThreads(parsed.GetValue(threads) ?? file.Train.Threads);
             using var model = LoadedModel.Open(screen, file.ModelName, file.Precision);
             var tokenizer = LoadedModel.TokenizerOf(file.ModelName);

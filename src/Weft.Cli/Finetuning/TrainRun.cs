@@ -25,9 +25,8 @@ internal sealed class TrainRun : IDisposable
     private TrainRun(Screen screen, RunFile run, int? threads)
     {
         (this.screen, this.run) = (screen, run);
-        run.RequireData();
+        run.Validate();
         run.Train.Options.Validate();
-        if (run.Train.CheckpointAboveMb < 0) throw new UsageException($"checkpoint_above_mb is {run.Train.CheckpointAboveMb}; it must be 0 or more MB.");
         LoadedModel.UseThreads(threads ?? run.Train.Threads);
         random.manual_seed(run.Train.Options.Seed);
         (model, tokenizer) = run.Model is NewModel described
@@ -51,6 +50,7 @@ internal sealed class TrainRun : IDisposable
     /// <summary>Trains in a folder of its own.</summary>
     public static int Start(Screen screen, RunFile run, string? name, int? threads)
     {
+        if (name is "" or "." or ".." || name?.IndexOfAny(['/', '\\']) >= 0) throw new UsageException($"--name is \"{name}\"; it is the name of one folder in {run.Output}. Another place is output=DIR.");
         if (name is not null && Directory.Exists(Path.Combine(run.Output, name))) throw new IOException($"{Path.Combine(run.Output, name)} exists and is not overwritten. Resume that run with --resume, or give this one another name.");
         using var training = new TrainRun(screen, run, threads);
         using var folder = RunFolder.Create(run.Output, run.Name, name);

@@ -40,10 +40,28 @@ internal sealed record RunFile
     internal string ModelName => Model as string
         ?? throw new UsageException(Model is null ? "model is not given. Name a folder, a .gguf file, org/name or a built-in base: model=weft-tiny." : "model describes a new model, which only `weft train` can make.");
 
-    /// <summary>Refuses a run without data.</summary>
-    /// <exception cref="UsageException">No file of rows is named.</exception>
-    internal void RequireData()
+    /// <summary>Refuses a run without data, and numbers that nothing can be done with; the options of training are checked by themselves.</summary>
+    /// <exception cref="UsageException">No file of rows is named, or numbers are out of range: all of them.</exception>
+    internal void Validate()
     {
         if (Data.Train is null) throw new UsageException("data.train is not given. Name a file of rows (.jsonl, .json, .tsv): data.train=rows.jsonl, or --data rows.jsonl.");
+        var problems = new List<string>();
+        void Require(bool holds, string problem)
+        {
+            if (!holds) problems.Add(problem);
+        }
+
+        Require(Data.Heldout is not double share || share is >= 0 and < 1, $"data.heldout is {Data.Heldout}; a share is from 0 to less than 1, and anything else the name of a file");
+        Require(Data.HeldoutLimit is null or >= 1, $"data.heldout_limit is {Data.HeldoutLimit}; it must be 1 or more rows, or null for all");
+        Require(Data.PackLength is null or >= 2, $"data.pack_length is {Data.PackLength}; it must be 2 or more tokens, or null to pack nothing");
+        Require(Data.BucketBatches >= 1, $"data.bucket_batches is {Data.BucketBatches}; it must be 1 or more");
+        Require(Train.BatchSize >= 1, $"train.batch_size is {Train.BatchSize}; it must be 1 or more rows");
+        Require(Train.CheckpointAboveMb >= 0, $"train.checkpoint_above_mb is {Train.CheckpointAboveMb}; it must be 0 or more MB");
+        Require(Train.Threads is null or >= 1, $"train.threads is {Train.Threads}; it must be 1 or more, or null for the physical cores");
+        Require(Evaluate.ExactMatch is not int count || count >= 0, $"evaluate.exact_match is {Evaluate.ExactMatch}; it must be true, false, or a number of rows");
+        Require(Evaluate.MaxNewTokens >= 1, $"evaluate.max_new_tokens is {Evaluate.MaxNewTokens}; an answer has at least one token");
+        Require(Evaluate.BatchSize >= 1, $"evaluate.batch_size is {Evaluate.BatchSize}; it must be 1 or more rows");
+        Require(Evaluate.Samples >= 0, $"evaluate.samples is {Evaluate.Samples}; it must be 0 or more rows");
+        if (problems.Count > 0) throw new UsageException($"These settings do not work:\n  {string.Join("\n  ", problems)}");
     }
 }

@@ -36,7 +36,7 @@ public sealed record Dataset(IReadOnlyList<Example> Train, IReadOnlyList<Example
     {
         ArgumentNullException.ThrowIfNull(options);
         if (string.IsNullOrEmpty(options.Path)) throw new ArgumentException("data has no path: name the file of training rows (.jsonl, .json or .tsv).");
-        if (options.HeldOutShare is not (>= 0 and < 1)) throw new ArgumentException($"held_out_share is {options.HeldOutShare}; it must be from 0 to less than 1.");
+        if (options.HeldOutShare is not (>= 0 and < 1)) throw new ArgumentException($"The share of rows that is held out is {options.HeldOutShare}; it must be from 0 to less than 1.");
         if (options.HeldOutPath is not null && options.HeldOutShare > 0) throw new ArgumentException("Both held_out_path and held_out_share are set; keep one.");
         var rows = Select(RowFile.Read(options.Path, options.Format, options.Header), options);
         if (options.HeldOutPath is not null)

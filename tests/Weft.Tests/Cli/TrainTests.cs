@@ -104,6 +104,18 @@ public sealed class TrainTests
     }
 
     [Fact]
+    public void Numbers_that_nothing_can_be_done_with_are_refused_together_before_anything_is_made()
+    {
+        using var folder = new TemporaryFolder();
+        var (code, _, error) = Tool.Run(TinyModel.TrainLine(folder, "data.heldout=1.5", "data.pack_length=1", "train.batch_size=0", "train.threads=0", "train.checkpoint_above_mb=-1", "evaluate.batch_size=0", "evaluate.exact_match=-1", "evaluate.max_new_tokens=0"));
+        Assert.Equal(ExitCode.Usage, code);
+        foreach (var part in new[] { "data.heldout is 1.5", "pack_length is 1", "batch_size is 0", "threads is 0", "checkpoint_above_mb is -1", "evaluate.batch_size is 0", "exact_match is -1", "max_new_tokens is 0" })
+            Assert.Contains(part, error, StringComparison.Ordinal);
+        Assert.Equal(ExitCode.Usage, Tool.Run([.. TinyModel.TrainLine(folder), "--name", "../elsewhere"]).Code);
+        Assert.False(Directory.Exists(folder.File("out")));
+    }
+
+    [Fact]
     public void A_folder_that_is_being_written_is_not_written_by_another_run()
     {
         using var folder = new TemporaryFolder();
