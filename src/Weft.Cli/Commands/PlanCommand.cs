@@ -20,6 +20,7 @@ internal static class PlanCommand
         command.SetAction(parsed =>
         {
             var file = run.Read(parsed);
+            if (parsed.GetValue(tokens) is < 1 and var few) throw new UsageException($"--tokens is {few}; a batch has at least one.");
             using var model = LoadedModel.Open(screen, file.ModelName, file.Precision);
             model.ActivationBudget = file.Train.ActivationBudget;
             var plan = MethodOptions.ConfigOf(file).Plan(model);

@@ -33,6 +33,7 @@ public sealed class VerbTests
         (code, output, _) = Tool.Run("plan", "--model", TinyModel.Folder, "adapter.rank=0");
         Assert.Equal(ExitCode.Failed, code);
         Assert.Contains("a rank is at least 1", output, StringComparison.Ordinal);
+        Assert.Equal(ExitCode.Usage, Tool.Run("plan", "--model", TinyModel.Folder, "--tokens", "0").Code);
     }
 
     [Fact]
