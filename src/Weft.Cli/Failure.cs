@@ -9,6 +9,7 @@ namespace Weft.Cli;
 /// <param name="Code">The exit code.</param>
 internal sealed record Failure(string Message, int Code)
 {
+    private const string IsFull = "The disk or a limit on it is full; what was saved before is intact. Free space, or name another folder.";
     private const int NoSpace = 28, ReadOnlySystem = 30, QuotaExceeded = 122, FileTooLarge = 27;
 
     /// <summary>The failure of an exception.</summary>
@@ -21,10 +22,10 @@ internal sealed record Failure(string Message, int Code)
         UsageException => new(e.Message, ExitCode.Usage),
         UnauthorizedAccessException => new($"{e.Message.TrimEnd('.')}. Name a place that may be read and written, or change its permissions.", ExitCode.Failed),
         IOException when (e.HResult & 0xFFFF) is NoSpace or QuotaExceeded or FileTooLarge =>
-            new($"{e.Message.TrimEnd('.')}. The disk or a limit on it is full; what was saved before is intact. Free space, or name another folder.", ExitCode.Failed),
+            new($"{e.Message.TrimEnd('.')}. {IsFull}", ExitCode.Failed),
         // .NET turns the error of a file above its size limit into this, and has no other mark of it.
         ArgumentOutOfRangeException when e.Message.StartsWith("Specified file length was too large", StringComparison.Ordinal) =>
-            new("A file would be larger than the disk or a limit allows. The disk or a limit on it is full; what was saved before is intact. Free space, or name another folder.", ExitCode.Failed),
+            new($"A file would be larger than the disk or a limit allows. {IsFull}", ExitCode.Failed),
         IOException when (e.HResult & 0xFFFF) == ReadOnlySystem => new($"{e.Message.TrimEnd('.')}. Name a folder that can be written to.", ExitCode.Failed),
         InvalidDataException or FileNotFoundException or DirectoryNotFoundException or IOException or JsonException
             or NotSupportedException or InvalidOperationException or KeyNotFoundException or DllNotFoundException => new(e.Message, ExitCode.Failed),

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Completions;
 using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -15,7 +14,7 @@ internal static class MethodsCommand
     public static Command Create(Screen screen)
     {
         var name = new Argument<string?>("NAME") { Description = "A method, in any case; without one all are listed.", Arity = ArgumentArity.ZeroOrOne, HelpName = "NAME" };
-        name.CompletionSources.Add(_ => PeftMethods.All.Keys.Select(m => new CompletionItem(m.ToLowerInvariant())));
+        name.CompletionSources.Add(SharedOptions.MethodNames);
         var json = SharedOptions.Json();
         var command = new Command("methods", "Lists the methods, or shows one: formula, paper, options.") { name, json };
         command.SetAction(parsed =>

@@ -1,6 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Completions;
-using Weft.Adapters;
 using Weft.Cli.Runs;
 
 namespace Weft.Cli.Commands;
@@ -24,7 +22,7 @@ internal sealed class RunArguments
         command.Add(words);
         command.Add(model);
         command.Add(data);
-        method.CompletionSources.Add(_ => PeftMethods.All.Keys.Select(m => new CompletionItem(m.ToLowerInvariant())));
+        method.CompletionSources.Add(SharedOptions.MethodNames);
         command.Add(method);
     }
 

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.CommandLine.Completions;
+using Weft.Adapters;
 
 namespace Weft.Cli.Commands;
 
@@ -19,6 +21,9 @@ internal static class SharedOptions
 
     /// <summary>--force</summary>
     public static Option<bool> Force() => new("--force") { Description = "Load an adapter although its base's fingerprint is another." };
+
+    /// <summary>The names of all methods, for completion; asked for only then, since it loads the library.</summary>
+    public static IEnumerable<CompletionItem> MethodNames(CompletionContext context) => PeftMethods.All.Keys.Select(m => new CompletionItem(m.ToLowerInvariant()));
 
     /// <summary>--dtype fp32|bf16</summary>
     public static Option<string> Type(string otherwise)

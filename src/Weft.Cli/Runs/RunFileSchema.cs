@@ -11,11 +11,10 @@ internal static class RunFileSchema
     /// <summary>The schema.</summary>
     public static JsonObject Create()
     {
-        var docs = XmlDocs.Of(typeof(RunFile).Assembly);
-        var schema = Section(typeof(RunFile), docs);
+        var schema = Section(typeof(RunFile));
         var properties = (JsonObject)schema["properties"]!;
         foreach (var (name, record) in PeftMethods.All) properties[name.ToLowerInvariant()] = Method(name, record);
-        return new JsonObject { ["$schema"] = "https://json-schema.org/draft/2020-12/schema", ["title"] = "Weft run file", ["description"] = docs.Summary(typeof(RunFile)) }
+        return new JsonObject { ["$schema"] = "https://json-schema.org/draft/2020-12/schema", ["title"] = "Weft run file", ["description"] = SummaryOf(typeof(RunFile)) }
             .With(schema);
     }
 
@@ -30,7 +29,7 @@ internal static class RunFileSchema
         return target;
     }
 
-    private static JsonObject Section(Type record, XmlDocs docs)
+    private static JsonObject Section(Type record)
     {
         var defaults = Activator.CreateInstance(record)!;
         var properties = new JsonObject();
@@ -38,7 +37,7 @@ internal static class RunFileSchema
         {
             var property = setting.Property;
             var types = property.GetCustomAttribute<OneOfAttribute>()?.Types ?? [property.PropertyType];
-            var shapes = types.Select(t => Shape(t, docs)).ToList();
+            var shapes = types.Select(t => Shape(t)).ToList();
             if (new NullabilityInfoContext().Create(property).WriteState == NullabilityState.Nullable) shapes.Add(new JsonObject { ["type"] = "null" });
             var shape = shapes.Count == 1 ? shapes[0] : new JsonObject { ["anyOf"] = new JsonArray([.. shapes]) };
             if (XmlDocs.Of(property.DeclaringType!.Assembly).Summary(property) is { Length: > 0 } summary) shape["description"] = summary;
@@ -46,8 +45,10 @@ internal static class RunFileSchema
                 shape["default"] = value is Enum word ? JsonNamingPolicy.SnakeCaseLower.ConvertName(word.ToString()) : JsonSerializer.SerializeToNode(value, value.GetType());
             properties[setting.Key] = shape;
         }
-        return new JsonObject { ["type"] = "object", ["description"] = docs.Summary(record), ["additionalProperties"] = false, ["properties"] = properties };
+        return new JsonObject { ["type"] = "object", ["description"] = SummaryOf(record), ["additionalProperties"] = false, ["properties"] = properties };
     }
+
+    private static string SummaryOf(Type record) => XmlDocs.Of(record.Assembly).Summary(record);
 
     private static JsonObject Method(string name, Type record)
     {
@@ -57,14 +58,14 @@ internal static class RunFileSchema
         return new JsonObject { ["type"] = new JsonArray("object", "null"), ["description"] = $"Options of {name} as its adapter_config.json spells them; they act when this method runs.", ["additionalProperties"] = false, ["properties"] = properties };
     }
 
-    private static JsonObject Shape(Type type, XmlDocs docs)
+    private static JsonObject Shape(Type type)
     {
         var plain = Nullable.GetUnderlyingType(type) ?? type;
-        if (Binder.IsSection(plain)) return Section(plain, docs);
+        if (Binder.IsSection(plain)) return Section(plain);
         if (plain.IsEnum) return new JsonObject { ["enum"] = new JsonArray([.. Enum.GetNames(plain).Select(n => (JsonNode)JsonNamingPolicy.SnakeCaseLower.ConvertName(n))]) };
         if (plain == typeof(JsonObject)) return new JsonObject { ["type"] = "object" };
         if (!plain.IsGenericType) return new JsonObject { ["type"] = plain == typeof(string) ? "string" : plain == typeof(bool) ? "boolean" : plain == typeof(double) ? "number" : "integer" };
-        var inner = Shape(plain.GetGenericArguments()[^1], docs);
+        var inner = Shape(plain.GetGenericArguments()[^1]);
         return plain.GetGenericTypeDefinition() == typeof(IReadOnlyList<>)
             ? new JsonObject { ["anyOf"] = new JsonArray(new JsonObject { ["type"] = "array", ["items"] = inner }, inner.DeepClone()) }
             : new JsonObject { ["type"] = "object", ["additionalProperties"] = inner };

@@ -28,7 +28,7 @@ public sealed class BatchSource
         }
         var tooLong = examples.Where(e => e.Ids.Length > length).ToList();
         if (tooLong.Count > 0)
-            throw new ArgumentException($"{tooLong.Count} {(tooLong.Count == 1 ? "row is" : "rows are")} longer than a pack of {length} tokens: {string.Join(", ", tooLong.Take(8).Select(e => $"{e.Row} ({e.Ids.Length} tokens)"))}{(tooLong.Count > 8 ? " …" : "")}. Raise pack_length, or cut rows by max_tokens.", nameof(examples));
+            throw new ArgumentException($"{Examples.Count(tooLong, "is", "are")} longer than a pack of {length} tokens: {Examples.Rows(tooLong)}. Raise pack_length, or cut rows by max_tokens.", nameof(examples));
         var order = Enumerable.Range(0, examples.Count).ToArray();
         if (options.Shuffle) new SeededRandom(options.Seed, stream: -3).Shuffle(order);
         packs.AddRange(Packing.FirstFit(order.Select(i => examples[i].Ids.Length), length).Select(row => row.Select(s => order[s.Document]).ToArray()));

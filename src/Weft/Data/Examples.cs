@@ -98,8 +98,10 @@ public static class Examples
         return new(ids, labels, text.Row.Number);
     }
 
-    private static string Count(List<Example> rows, string one = "", string many = "") => (rows.Count == 1 ? $"1 row {one}" : $"{rows.Count} rows {many}").TrimEnd();
+    /// <summary>How many rows there are, in words, with a verb that goes with the number.</summary>
+    internal static string Count(List<Example> rows, string one = "", string many = "") => (rows.Count == 1 ? $"1 row {one}" : $"{rows.Count} rows {many}").TrimEnd();
 
-    private static string Rows(List<Example> rows) =>
+    /// <summary>The numbers and lengths of the first rows.</summary>
+    internal static string Rows(List<Example> rows) =>
         string.Join(", ", rows.Take(8).Select(e => $"{e.Row} ({e.Ids.Length} tokens)")) + (rows.Count > 8 ? " …" : "");
 }

@@ -88,9 +88,8 @@ public abstract class CausalModel : BaseModel
     protected int RecomputedLayers(long tokens)
     {
         if (ActivationBudget is not { } budget) return 0;
-        // What autograd keeps is close to the inputs and outputs of a layer's linear maps: 40.7 kB a token of SmolLM2's layers, where 43 were measured.
-        var kept = tokens * sizeof(float) * Sites.Where(s => s.Layer == 0 && s.Host is ILinearMap).Sum(s => s.Host.InFeatures + s.Host.OutFeatures);
-        return LayerCount - (int)Math.Min(LayerCount, budget / Math.Max(1, kept));
+        var ofOne = PlanEstimate.ActivationsOf(Sites.Where(s => s.Layer == 0), tokens);
+        return LayerCount - (int)Math.Min(LayerCount, budget / Math.Max(1, ofOne));
     }
 
     /// <inheritdoc/>

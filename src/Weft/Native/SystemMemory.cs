@@ -26,7 +26,7 @@ internal static unsafe partial class SystemMemory
         return start;
     }
 
-    /// <summary>Hands the pages inside a range back to the system; they read as zero when next touched.</summary>
+    /// <summary>Hands the pages inside a range back to the system; when next touched, anonymous ones read as zero and those of a file as the file.</summary>
     public static void Release(byte* start, long bytes) => _ = madvise(start, (nint)bytes, DontNeed);
 
     /// <summary>Gives a whole mapping back.</summary>

@@ -21,7 +21,7 @@ internal sealed class GoldenCase : IDisposable
         Facts = document.RootElement.Clone();
         Inputs = Open(Facts.TryGetProperty("inputs", out var elsewhere) ? elsewhere.GetString()! : "inputs.safetensors");
         Outputs = Open("outputs.safetensors");
-        Model = Facts.TryGetProperty("model", out var model) ? LoadBase(model.GetString()!) : Facts.TryGetProperty("base", out model) ? LoadBase(model.GetString() is { } asset && asset.StartsWith("assets/", StringComparison.Ordinal) ? asset : $"../{model.GetString()}") : null!;
+        Model = Facts.TryGetProperty("model", out var model) ? LoadBase(model.GetString()!) : Facts.TryGetProperty("base", out model) ? LoadBase(model.GetString()!) : null!;
     }
 
     public JsonElement Facts { get; }
@@ -38,8 +38,13 @@ internal sealed class GoldenCase : IDisposable
     public double Tolerance(string kind, double otherwise) =>
         Facts.TryGetProperty("tolerance", out var all) && all.ValueKind == JsonValueKind.Object && all.TryGetProperty(kind, out var own) ? own.GetDouble() : otherwise;
 
-    public CausalModel LoadBase(string model, ScalarType matrices = ScalarType.Float32) => Pretrained.Load(
-        model.StartsWith("assets/", StringComparison.Ordinal) ? SharedData.Path(model.Split('/')) : Path.GetFullPath(Path.Combine(folder, model)), matrices);
+    /// <summary>A model by its path from the case's folder or from any folder above it.</summary>
+    public CausalModel LoadBase(string model, ScalarType matrices = ScalarType.Float32)
+    {
+        var from = new DirectoryInfo(folder);
+        while (!Directory.Exists(Path.Combine(from.FullName, model))) from = from.Parent ?? throw new DirectoryNotFoundException($"{model} is in no folder from {folder} upwards.");
+        return Pretrained.Load(Path.GetFullPath(Path.Combine(from.FullName, model)), matrices);
+    }
 
     public AdapterSet Load(string adapter = "adapter", string name = "default") => AdapterSet.Load(Path.GetFullPath(File_(adapter.Split('/'))), Model, name);
 
