@@ -59,6 +59,10 @@ internal sealed unsafe class TensorHeap
         return true;
     }
 
+    /// <summary>The bytes asked for at a start that <see cref="Allocate"/> gave and nobody freed; null for a pointer from elsewhere.</summary>
+    /// <remarks>The 64 bytes before the pointer must be readable.</remarks>
+    public static long? BytesAt(void* start) => ((Block*)start - 1)->Mark == Block.InUse ? ((Block*)start - 1)->Requested : null;
+
     /// <summary>Begins a new count of the peak.</summary>
     public void ResetPeak()
     {
