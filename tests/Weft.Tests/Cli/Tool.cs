@@ -6,8 +6,6 @@ namespace Weft.Tests.Cli;
 /// <summary>Runs lines of <c>weft</c>: in this process with what it says captured, or as a process of its own.</summary>
 internal static class Tool
 {
-    private static readonly Lock gate = new();
-
     /// <summary>Runs a line and returns exit code, output and errors.</summary>
     public static (int Code, string Output, string Error) Run(params string[] args) => Run("", isKeyboard: false, args);
 
@@ -16,14 +14,11 @@ internal static class Tool
 
     private static (int Code, string Output, string Error) Run(string input, bool isKeyboard, string[] args)
     {
-        lock (gate) // torch's generator and threads belong to the whole process
-        {
-            using var output = new StringWriter();
-            using var error = new StringWriter();
-            using var interruption = new Interruption();
-            var code = CommandLine.Run(args, new Screen(output, error, new StringReader(input), interruption, isKeyboard: isKeyboard));
-            return (code, output.ToString(), error.ToString());
-        }
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        using var interruption = new Interruption();
+        var code = CommandLine.Run(args, new Screen(output, error, new StringReader(input), interruption, isKeyboard: isKeyboard));
+        return (code, output.ToString(), error.ToString());
     }
 
     /// <summary>What Ctrl-C does to a process.</summary>

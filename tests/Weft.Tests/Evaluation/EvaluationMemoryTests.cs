@@ -6,7 +6,6 @@ using Weft.Nn;
 namespace Weft.Tests.Evaluation;
 
 /// <summary>Nothing that is evaluated leaves a tensor behind, and adapters come back into the mode they were in.</summary>
-[Collection("Alone")]
 public sealed class EvaluationMemoryTests
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;

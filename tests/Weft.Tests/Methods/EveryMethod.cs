@@ -4,7 +4,6 @@ using Weft.Training;
 namespace Weft.Tests.Methods;
 
 /// <summary>What every method of the registry must do, on a tiny random llama with biases, grouped queries, and a head that is tied or not.</summary>
-[Collection("Alone")]
 public sealed class EveryMethod
 {
     public static TheoryData<string, bool> Methods

@@ -2,7 +2,6 @@ using Weft.Native;
 
 namespace Weft.Tests.Native;
 
-[Collection("Alone")]
 public sealed class SystemReportTests
 {
     [Fact]

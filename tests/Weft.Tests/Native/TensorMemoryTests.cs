@@ -3,7 +3,6 @@ using Weft.Native;
 
 namespace Weft.Tests.Native;
 
-[Collection("Alone")]
 public sealed class TensorMemoryTests
 {
     private static void NeedCounting()

@@ -6,7 +6,6 @@ using Weft.Tests.Evaluation;
 namespace Weft.Tests.Nn;
 
 /// <summary>Gradient checkpointing changes memory and nothing else: the same operations give the same loss and gradients, bit for bit but for the order of sums (1e-6).</summary>
-[Collection("Alone")]
 public sealed class RecomputedTests
 {
     [Theory, InlineData(0.0, 0L), InlineData(0.4, 0L), InlineData(0.4, 24L * 4 * 512)]

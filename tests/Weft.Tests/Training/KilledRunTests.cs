@@ -3,7 +3,6 @@ using Weft.Tests.Checkpoints;
 
 namespace Weft.Tests.Training;
 
-[Collection("Alone")]
 public sealed class KilledRunTests
 {
     private const int Kills = 5;

@@ -6,7 +6,6 @@ using Weft.Training;
 
 namespace Weft.Tests.Training;
 
-[Collection("Alone")]
 public sealed class RealRunTests
 {
     [Fact]

@@ -3,7 +3,6 @@ using Weft.Training;
 
 namespace Weft.Tests.Training;
 
-[Collection("Alone")]
 public sealed class StateFolderTests : IDisposable
 {
     private static readonly TrainOptions options = new() { Steps = 30, LearningRate = 0.02, Accumulation = 2, EvaluateEvery = 5, Patience = 4 };

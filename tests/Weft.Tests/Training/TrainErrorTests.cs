@@ -3,7 +3,6 @@ using Weft.Training;
 
 namespace Weft.Tests.Training;
 
-[Collection("Alone")]
 public sealed class TrainErrorTests
 {
     private static readonly TrainOptions options = new() { LearningRate = 0.5, WarmupSteps = 0, Steps = 4, Accumulation = 2 };

@@ -6,7 +6,6 @@ using Weft.Training;
 
 namespace Weft.Tests.Training;
 
-[Collection("Alone")]
 public sealed class TrainTests
 {
     private static readonly TrainOptions options = new() { LearningRate = 0.02, Epochs = 30, WarmupSteps = 5, WeightDecay = 0.01 };
