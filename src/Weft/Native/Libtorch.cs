@@ -56,6 +56,7 @@ public static class Libtorch
         if (folder is null) throw new DllNotFoundException(search.TorchMissing());
         if (binding is null) throw new DllNotFoundException(search.BindingMissing());
 
+        ThreadWaiting.Shorten();
         nint c10 = 0, torchCpu = 0;
         foreach (var library in new[] { "c10", "torch_cpu", "torch" })
         {
