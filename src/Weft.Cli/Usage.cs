@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Text.Json;
 
 namespace Weft.Cli;
 
@@ -17,7 +19,7 @@ internal static class Usage
                 : command.Subcommands.Count > 0 ? UnknownVerb(command, token)
                 : $"\"{token}\" is one word too many for {Name(command)}.");
         // The library's own words for the same tokens name no neighbour; the rest of its errors stand.
-        problems.AddRange(parsed.Errors.Select(e => e.Message).Where(m => !unmatched.Any(u => m.Contains($"'{u}'", StringComparison.Ordinal)) && (problems.Count == 0 || m != "Required command was not provided."))
+        problems.AddRange(parsed.Errors.Select(Text).Where(m => !unmatched.Any(u => m.Contains($"'{u}'", StringComparison.Ordinal)) && (problems.Count == 0 || m != "Required command was not provided."))
             .Select(m => m == "Required command was not provided." ? $"A verb is missing. There are: {Verbs(command)}." : m));
         return $"{string.Join('\n', problems.Distinct())}\n`{Name(command)} --help` shows what is possible.";
     }
@@ -28,6 +30,17 @@ internal static class Usage
         var name = token.Split('=')[0];
         var known = command.Options.Concat(command.Parents.OfType<Command>().SelectMany(p => p.Options).Where(o => o.Recursive)).Select(o => o.Name).Distinct().ToList();
         return $"{Name(command)} has no option {name}.{NearestName.Question(name, known)} It has: {string.Join(", ", known.Order(StringComparer.Ordinal))}.";
+    }
+
+    // A value of the wrong kind: the library names the kind as .NET does.
+    private static string Text(ParseError error)
+    {
+        if (error.SymbolResult is not OptionResult { Tokens: [var token, ..] } result || !error.Message.StartsWith("Cannot parse argument", StringComparison.Ordinal)) return error.Message;
+        var type = Nullable.GetUnderlyingType(result.Option.ValueType) ?? result.Option.ValueType;
+        var wanted = type.IsEnum ? string.Join(" or ", Enum.GetNames(type).Select(JsonNamingPolicy.SnakeCaseLower.ConvertName))
+            : type == typeof(int) || type == typeof(long) ? "a whole number"
+            : "a number";
+        return $"{result.Option.Name} is {token.Value}; it is to be {wanted}.";
     }
 
     private static string UnknownVerb(Command command, string token) =>

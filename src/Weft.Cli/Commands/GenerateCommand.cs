@@ -19,7 +19,7 @@ internal static class GenerateCommand
         var system = new Option<string?>("--system") { Description = "What the system says at the start of a conversation.", HelpName = "TEXT" };
         var bare = new Option<bool>("--no-adapter") { Description = "Answer with the base alone; beside --adapter, answer with both, one after the other." };
         var (model, adapters, force, threads) = (SharedOptions.Model(), SharedOptions.Adapters(), SharedOptions.Force(), SharedOptions.Threads());
-        var precision = new Option<PrecisionChoice>("--precision") { Description = "auto, fp32 or bf16.", HelpName = "P", DefaultValueFactory = _ => PrecisionChoice.Auto };
+        var precision = new Option<PrecisionChoice>("--precision") { Description = "auto (the default), fp32 or bf16.", HelpName = "P" };
         var sampling = new SamplingOptions();
         var command = new Command("generate", "Answers a prompt, a file of prompts, or a person who types; with adapters, without, or with both for comparison.")
         {

@@ -86,6 +86,7 @@ internal sealed class Binder(SourceDocument source)
         if (type.IsEnum) return scalar.TryGetValue<string>(out var word) && TryReadWord(word, type, out read);
         if (scalar.GetValueKind() != JsonValueKind.Number) return false;
         var number = scalar.GetValueKind() == JsonValueKind.Number ? double.Parse(scalar.ToJsonString(), System.Globalization.CultureInfo.InvariantCulture) : double.NaN;
+        if (!double.IsFinite(number)) return false;
         if (type == typeof(double)) return (read = number) is not null;
         if (number != Math.Floor(number) || Math.Abs(number) > 1L << 53) return false;
         if (type == typeof(long)) return (read = (long)number) is not null;

@@ -87,7 +87,7 @@ internal sealed partial class YamlReader
         if (text is "true" or "True" or "TRUE") return true;
         if (text is "false" or "False" or "FALSE") return false;
         if (Whole().IsMatch(text) && long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var whole)) return whole;
-        return Fraction().IsMatch(text) ? double.Parse(text, CultureInfo.InvariantCulture) : JsonValue.Create(text);
+        return Fraction().IsMatch(text) && double.Parse(text, CultureInfo.InvariantCulture) is var number && double.IsFinite(number) ? number : JsonValue.Create(text); // 1e400 is no number that JSON has
     }
 
     [GeneratedRegex(@"^[-+]?[0-9]+\z")]

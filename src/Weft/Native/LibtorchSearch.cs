@@ -87,7 +87,8 @@ internal sealed record LibtorchSearch
 
     private string Remedy =>
         $"Set {Variable} to a folder with libtorch {Version} (torch/lib of a Python installation serves), "
-        + $"or add its package: dotnet add package libtorch-cpu-{Runtime} --version {Version}";
+        + $"or put its package beside the others: dotnet package download libtorch-cpu-{Runtime}@{Version} --output {(PackageFolders.Count > 0 ? PackageFolders[0] : "~/.nuget/packages")} "
+        + $"(in a project: dotnet add package libtorch-cpu-{Runtime} --version {Version})";
 
     private IEnumerable<string> OwnFolders => ProgramFolders.SelectMany(f => new[] { f, InPackage(f) }).Concat(HostFolders).Distinct(StringComparer.Ordinal);
 

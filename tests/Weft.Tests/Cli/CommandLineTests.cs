@@ -37,6 +37,8 @@ public sealed class CommandLineTests
 
     [Theory]
     [InlineData("weft has no verb \"trian\". Did you mean train?", "trian")]
+    [InlineData("--threads is many; it is to be a whole number.", "generate", "x", "--model", "weft-tiny", "--threads", "many")]
+    [InlineData("--precision is fp64; it is to be auto or fp32 or bf16.", "generate", "x", "--model", "weft-tiny", "--precision", "fp64")]
     [InlineData("weft train has no option --modle. Did you mean --model?", "train", "--modle", "x")]
     [InlineData("weft plan has no option --jsno. Did you mean --json?", "plan", "--jsno")]
     [InlineData("weft inspect has no option --lal. Did you mean --all?", "inspect", "x", "--lal")]

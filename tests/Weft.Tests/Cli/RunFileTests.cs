@@ -132,6 +132,7 @@ public sealed class RunFileTests
     [InlineData("wegeft:\n  shairng: type", "wegeft.shairng (line 2): Wegeft has no such option. Did you mean sharing?")]
     [InlineData("a: [1", "run.yaml, line ")]
     [InlineData("model: x\nmodel: y", "Duplicate key")]
+    [InlineData("train:\n  learning_rate: 1e400", "train.learning_rate (line 2): \"1e400\" for a number.")]
     [InlineData("- 1", "the file is to hold keys and values")]
     [InlineData("a: 1\n---\nb: 2", "a second document begins")]
     public void What_does_not_fit_is_refused_by_name(string text, string message) =>

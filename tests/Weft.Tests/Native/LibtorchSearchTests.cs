@@ -30,7 +30,8 @@ public sealed class LibtorchSearchTests : IDisposable
         Assert.Equal(
             $"WEFT_LIBTORCH is {Path.Combine(root, "empty")}, and neither it nor its lib folder holds libtorch_cpu.so. "
             + "Set WEFT_LIBTORCH to a folder with libtorch 2.10.0 (torch/lib of a Python installation serves), "
-            + "or add its package: dotnet add package libtorch-cpu-linux-x64 --version 2.10.0",
+            + $"or put its package beside the others: dotnet package download libtorch-cpu-linux-x64@2.10.0 --output {Path.Combine(root, "packages")} "
+            + "(in a project: dotnet add package libtorch-cpu-linux-x64 --version 2.10.0)",
             search.TorchMissing());
     }
 
@@ -41,7 +42,7 @@ public sealed class LibtorchSearchTests : IDisposable
         Assert.StartsWith("libtorch is not found: no libtorch_cpu.so in ", message, StringComparison.Ordinal);
         Assert.Contains(Path.Combine(root, "app", "runtimes", "linux-x64", "native"), message, StringComparison.Ordinal);
         Assert.Contains(Path.Combine(root, "packages", "libtorch-cpu-linux-x64"), message, StringComparison.Ordinal);
-        Assert.EndsWith("dotnet add package libtorch-cpu-linux-x64 --version 2.10.0", message, StringComparison.Ordinal);
+        Assert.EndsWith("(in a project: dotnet add package libtorch-cpu-linux-x64 --version 2.10.0)", message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', message);
     }
 
