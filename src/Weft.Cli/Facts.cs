@@ -6,14 +6,16 @@ namespace Weft.Cli;
 internal sealed class Facts
 {
     private readonly List<(string Title, IReadOnlyList<string> Headings, List<JsonArray> Rows)> tables = [];
+    private readonly List<(string Title, JsonObject Values)> groups = [];
     private readonly JsonObject values = [];
 
-    /// <summary>All of it as JSON: the values by name, each table as a list of objects under its title.</summary>
+    /// <summary>All of it as JSON: the values by name, each group as an object and each table as a list of objects under its title.</summary>
     public JsonObject Json
     {
         get
         {
             var node = (JsonObject)values.DeepClone();
+            foreach (var (title, group) in groups) node[title] = group.DeepClone();
             foreach (var (title, headings, rows) in tables)
                 node[title] = new JsonArray([.. rows.Select(r => (JsonNode)new JsonObject(headings.Select((h, i) => KeyValuePair.Create(h.TrimStart('>'), r[i]?.DeepClone()))))]);
             return node;
@@ -23,6 +25,9 @@ internal sealed class Facts
     /// <summary>Adds a value.</summary>
     public void Add(string name, JsonNode? value) => values[name] = value;
 
+    /// <summary>Adds values that another program named: their names cannot stand for a value of ours.</summary>
+    public void Group(string title, IEnumerable<KeyValuePair<string, JsonNode?>> group) => groups.Add((title, new JsonObject(group)));
+
     /// <summary>Adds a table.</summary>
     public void Table(string title, IReadOnlyList<string> headings, IEnumerable<JsonArray> rows) => tables.Add((title, headings, [.. rows]));
 
@@ -30,6 +35,11 @@ internal sealed class Facts
     public void Show(Screen screen)
     {
         screen.Table(["", ""], values.Select(v => new[] { v.Key, Text(v.Value, v.Key) }));
+        foreach (var (_, group) in groups.Where(g => g.Values.Count > 0))
+        {
+            screen.Say();
+            screen.Table(["", ""], group.Select(v => new[] { v.Key, Text(v.Value, v.Key) }));
+        }
         foreach (var (_, headings, rows) in tables.Where(t => t.Rows.Count > 0))
         {
             screen.Say();

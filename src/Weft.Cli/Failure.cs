@@ -38,7 +38,7 @@ internal sealed record Failure(string Message, int Code)
     public int Report(Screen screen, Exception e)
     {
         if (screen.IsJson) screen.WriteJson(new JsonObject { ["error"] = Message });
-        else screen.Error.WriteLine(Message);
+        else screen.Error.WriteLine(Screen.Visible(Message));
         if (Environment.GetEnvironmentVariable("WEFT_TRACE") == "1" && Code != ExitCode.Interrupted) screen.Error.WriteLine(e);
         return Code;
     }

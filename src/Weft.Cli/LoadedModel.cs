@@ -31,16 +31,38 @@ internal static class LoadedModel
         return screen.While($"Loading {name}", () => Pretrained.Load(place, MatricesOf(place, precision)));
     }
 
-    /// <summary>The tokenizer of a model: tokenizer.json in its folder or beside its file, else the metadata of its GGUF file.</summary>
-    /// <exception cref="FileNotFoundException">There is neither.</exception>
+    /// <summary>The tokenizer of a model. A verb reads it before the model, whose weights take longer, so that what is wrong with it is said at once.</summary>
+    /// <exception cref="FileNotFoundException">There is none.</exception>
     public static Tokenizer TokenizerOf(string name)
     {
+        if (TokenizerOrNull(name) is { } tokenizer) return tokenizer;
+        var file = Beside(name, "tokenizer.json");
+        throw new FileNotFoundException($"{name} has no tokenizer.json. Put the one it was trained with into {Path.GetDirectoryName(file)}.", file);
+    }
+
+    /// <summary>The tokenizer of a model: tokenizer.json in its folder or beside its file, else the metadata of its GGUF file; null where there is neither.</summary>
+    public static Tokenizer? TokenizerOrNull(string name)
+    {
+        var file = Beside(name, "tokenizer.json");
+        if (File.Exists(file)) return Tokenizer.Load(file);
+        using var checkpoint = Checkpoint.Open(Pretrained.Find(Place(name)));
+        var kind = checkpoint is Gguf ? checkpoint.Metadata.GetValueOrDefault("tokenizer.ggml.model") : null;
+        return kind is null or "no_vocab" or "none" ? null : Tokenizer.FromGguf(checkpoint.Metadata);
+    }
+
+    /// <summary>The text of a model's generation_config.json, or null where it has none.</summary>
+    /// <exception cref="InvalidDataException">It is not one JSON object.</exception>
+    public static string? GenerationOf(string name)
+    {
+        var file = Beside(name, ModelFolder.GenerationFile);
+        return File.Exists(file) ? JsonFile.Read(file).Text : null;
+    }
+
+    /// <summary>Where a file of this name lies or would lie: in the model's folder, or beside its file.</summary>
+    public static string Beside(string name, string file)
+    {
         var found = Pretrained.Find(Place(name));
-        var folder = Directory.Exists(found) ? found : System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(found))!;
-        if (File.Exists(System.IO.Path.Combine(folder, "tokenizer.json"))) return Tokenizer.Load(folder);
-        using var file = Checkpoint.Open(found);
-        if (file is Gguf) return Tokenizer.FromGguf(file.Metadata);
-        throw new FileNotFoundException($"{name} has no tokenizer.json. Put the one it was trained with into {folder}.", System.IO.Path.Combine(folder, "tokenizer.json"));
+        return Path.Combine(Directory.Exists(found) ? found : Path.GetDirectoryName(Path.GetFullPath(found))!, file);
     }
 
     /// <summary>How a precision is said to people.</summary>
@@ -56,7 +78,7 @@ internal static class LoadedModel
 
     private static string Place(string name)
     {
-        if (BuiltInBases.Names.Contains(name) || File.Exists(name) || Directory.Exists(name) || name.Contains('/') || name.Contains('.')) return name;
+        if (BuiltInBases.Names.Contains(name) || File.Exists(name) || Directory.Exists(name) || name.Contains('/') || name.Contains('.') || HubCache.Find(name) is not null) return name;
         throw new FileNotFoundException(
             $"There is no model {name}: no folder or file is called so, nor a built-in base ({string.Join(", ", BuiltInBases.Names)}).{NearestName.Question(name, BuiltInBases.Names)}", name);
     }

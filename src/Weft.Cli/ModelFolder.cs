@@ -12,40 +12,45 @@ namespace Weft.Cli;
 /// <summary>Writes a model as a folder in Hugging Face's layout.</summary>
 internal static class ModelFolder
 {
+    /// <summary>What says how text is generated, the end tokens among it.</summary>
+    public const string GenerationFile = "generation_config.json";
+
     private static readonly JsonSerializerOptions indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>Refuses a folder that holds something.</summary>
-    /// <exception cref="IOException">It does.</exception>
+    /// <summary>Refuses a folder that holds something, or that cannot be made because a file stands above it.</summary>
+    /// <exception cref="IOException">It does, or one does.</exception>
     public static void RequireFree(string folder)
     {
         if (File.Exists(folder) || (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any()))
             throw new IOException($"{folder} exists and is not overwritten. Name another folder, or remove it.");
+        for (var above = Path.GetDirectoryName(Full(folder)); above is not null; above = Path.GetDirectoryName(above))
+            if (File.Exists(above)) throw new IOException($"{folder} cannot be made: {above} is a file. Name a folder that does not lie below a file.");
     }
 
-    /// <summary>Writes config.json, model.safetensors and the tokenizer; the folder gets its name when it is whole.</summary>
+    /// <summary>Writes config.json, model.safetensors and the tokenizer. A new folder gets its name when it is whole; one that is there and empty gets its files then, config.json last.</summary>
     /// <param name="folder">The folder; it must not hold anything.</param>
     /// <param name="model">The model with the weights to write; adapters are not written.</param>
     /// <param name="tokenizer">Its tokenizer, where it has one.</param>
+    /// <param name="generation">The text of its generation_config.json, where it has one.</param>
     /// <param name="matrices">The type matrices are written in; null leaves them as they are held. Vectors are rounded with them.</param>
     /// <returns>Bytes of the weights.</returns>
-    public static long Write(string folder, CausalModel model, Tokenizer? tokenizer, ScalarType? matrices)
+    public static long Write(string folder, CausalModel model, Tokenizer? tokenizer, string? generation, ScalarType? matrices)
     {
         RequireFree(folder);
         var type = matrices ?? model.Tensors[0].Pretrained.dtype;
-        var fresh = $"{folder.TrimEnd('/', '\\')}.new";
-        if (Directory.Exists(fresh)) Directory.Delete(fresh, recursive: true);
+        // A folder that is there may be a mount or the one the shell stands in, so it is filled and not replaced.
+        var (target, isThere) = (Full(folder), Directory.Exists(folder));
+        var fresh = Path.Combine(isThere ? target : Path.GetDirectoryName(target)!, $".{Guid.NewGuid():N}.tmp");
         Directory.CreateDirectory(fresh);
         try
         {
-            var weights = Path.Combine(fresh, "model.safetensors");
-            Safetensors.Write(weights, Values(model, type), new Dictionary<string, string> { ["format"] = "pt" });
-            var config = (JsonObject)model.Config.DeepClone();
-            config["torch_dtype"] = type == ScalarType.BFloat16 ? "bfloat16" : "float32";
-            AtomicFile.Write(Path.Combine(fresh, "config.json"), config.ToJsonString(indented) + "\n");
+            Safetensors.Write(Path.Combine(fresh, "model.safetensors"), Values(model, type), new Dictionary<string, string> { ["format"] = "pt" });
             tokenizer?.Save(fresh);
-            if (Directory.Exists(folder)) Directory.Delete(folder);
-            Directory.Move(fresh, folder);
-            return new FileInfo(Path.Combine(folder, "model.safetensors")).Length;
+            if (Generation(model, tokenizer, generation) is { } text) AtomicFile.Write(Path.Combine(fresh, GenerationFile), text);
+            AtomicFile.Write(Path.Combine(fresh, "config.json"), Config(model, type).ToJsonString(indented) + "\n");
+            if (isThere) Empty(fresh, target);
+            else Directory.Move(fresh, target);
+            return new FileInfo(Path.Combine(target, "model.safetensors")).Length;
         }
         catch
         {
@@ -53,6 +58,57 @@ internal static class ModelFolder
             throw;
         }
     }
+
+    /// <summary>The end tokens that a generation_config.json or config.json names under eos_token_id: one number or a list.</summary>
+    public static IEnumerable<long> EndsIn(JsonObject? config) => (config?["eos_token_id"] switch
+    {
+        JsonArray several => several,
+        JsonValue one => (IEnumerable<JsonNode?>)[one],
+        _ => [],
+    }).OfType<JsonValue>().Select(v => v.TryGetValue<long>(out var id) ? id : -1).Where(id => id >= 0);
+
+    private static JsonObject Config(CausalModel model, ScalarType type)
+    {
+        var config = (JsonObject)model.Config.DeepClone();
+        config[config.ContainsKey("dtype") ? "dtype" : "torch_dtype"] = type == ScalarType.BFloat16 ? "bfloat16" : "float32";
+        if (config.ContainsKey("dtype")) config.Remove("torch_dtype");
+        return config;
+    }
+
+    // A GGUF file names further end tokens (of a turn, of a message) in keys of its own. They do not go into config.json, which the fingerprint is of.
+    private static string? Generation(CausalModel model, Tokenizer? tokenizer, string? text)
+    {
+        if (tokenizer is null) return text;
+        var own = text is null ? null : JsonNode.Parse(text)!.AsObject();
+        var known = EndsIn(model.Config).Concat(EndsIn(own)).Append(tokenizer.EosId ?? -1);
+        if (!tokenizer.EndIds.Select(id => (long)id).Except(known).Any()) return text;
+        own ??= new JsonObject(model.Config.Where(c => c.Key is "bos_token_id" or "pad_token_id").Select(c => KeyValuePair.Create(c.Key, c.Value?.DeepClone())));
+        own["eos_token_id"] = new JsonArray([.. tokenizer.EndIds.Select(id => (JsonNode)id)]);
+        return own.ToJsonString(indented) + "\n";
+    }
+
+    // The weights come before what says that they are a model.
+    private static void Empty(string fresh, string target)
+    {
+        var moved = new List<string>();
+        try
+        {
+            foreach (var file in Directory.GetFiles(fresh).OrderBy(f => Path.GetFileName(f) == "config.json"))
+            {
+                var name = Path.Combine(target, Path.GetFileName(file));
+                File.Move(file, name);
+                moved.Add(name);
+            }
+            Directory.Delete(fresh);
+        }
+        catch
+        {
+            foreach (var name in moved) File.Delete(name);
+            throw;
+        }
+    }
+
+    private static string Full(string folder) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
 
     private static IEnumerable<(string, Tensor)> Values(BaseModel model, ScalarType type)
     {

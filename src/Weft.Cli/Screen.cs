@@ -71,7 +71,11 @@ internal sealed class Screen
     public void WriteJson(JsonNode node) => output.WriteLine(node.ToJsonString(indented));
 
     /// <summary>Says a line; nothing in it is markup, and it is not wrapped.</summary>
-    public void Say(string line = "") => (IsJson ? error : output).WriteLine(line);
+    public void Say(string line = "") => (IsJson ? error : output).WriteLine(Visible(line));
+
+    /// <summary>Text with its control characters spelt, but for ends of lines and tabs: what stands in a file must not drive the terminal.</summary>
+    public static string Visible(string text) =>
+        text.Any(IsHidden) ? string.Concat(text.Select(c => IsHidden(c) ? $"\\u{(int)c:x4}" : c.ToString())) : text;
 
     /// <summary>Says the heading of a part.</summary>
     public void Head(string line)
@@ -93,6 +97,7 @@ internal sealed class Screen
     public void Table(IReadOnlyList<string> headings, IEnumerable<IReadOnlyList<string>> rows)
     {
         var hasHeadings = headings.Any(h => h.Length > 0);
+        rows = rows.Select(r => (IReadOnlyList<string>)[.. r.Select(c => Visible(c.ReplaceLineEndings("\\n").Replace("\t", "\\t", StringComparison.Ordinal)))]);
         if (!HasColour || IsJson)
         {
             PlainTable(headings, hasHeadings ? [[.. headings.Select(h => h.TrimStart('>'))], .. rows] : [.. rows]);
@@ -113,6 +118,8 @@ internal sealed class Screen
         foreach (var row in rows)
             Say(string.Join("  ", row.Select((cell, i) => headings[i].StartsWith('>') ? cell.PadLeft(widths[i]) : cell.PadRight(widths[i]))).TrimEnd());
     }
+
+    private static bool IsHidden(char c) => char.IsControl(c) && c is not ('\n' or '\r' or '\t');
 
     private IAnsiConsole ConsoleOver(TextWriter writer)
     {

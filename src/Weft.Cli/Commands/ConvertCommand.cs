@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using Weft.Checkpoints;
 using Weft.Cli.Runs;
+using Weft.Models;
 using static TorchSharp.torch;
 
 namespace Weft.Cli.Commands;
@@ -21,19 +23,28 @@ internal static class ConvertCommand
             ModelFolder.RequireFree(folder);
             LoadedModel.UseThreads(null);
             var written = parsed.GetValue(type) == "bf16" ? ScalarType.BFloat16 : ScalarType.Float32;
+            var (tokenizer, generation) = (LoadedModel.TokenizerOrNull(from), LoadedModel.GenerationOf(from));
             using var model = LoadedModel.Open(screen, from, written == ScalarType.BFloat16 ? PrecisionChoice.Bf16 : PrecisionChoice.Fp32);
-            var tokenizer = Tokenizers.OrNull(from);
-            var bytes = screen.While($"Writing {folder}", () => ModelFolder.Write(folder, model, tokenizer, written));
+            model.CheckFinite();
+            var bytes = screen.While($"Writing {folder}", () => ModelFolder.Write(folder, model, tokenizer, generation, written));
             if (screen.IsJson) screen.WriteJson(new JsonObject { ["folder"] = folder, ["dtype"] = LoadedModel.NameOf(written), ["bytes"] = bytes, ["tensors"] = model.Tensors.Count(t => t.TiedTo is null), ["tokenizer"] = tokenizer is not null });
             else
             {
                 screen.Say($"Written: {folder}, {model.Tensors.Count(t => t.TiedTo is null)} tensors in {LoadedModel.NameOf(written)} ({Bytes.Text(bytes)}){(tokenizer is null ? ", no tokenizer" : " and the tokenizer")}.");
-                screen.Say(written == ScalarType.BFloat16
-                    ? "Weights were taken to float32 and rounded once to bf16, to the nearest, ties to even; --dtype fp32 keeps every bit."
-                    : "Weights were taken to float32; no bit was rounded.");
+                screen.Say(Rounding(from, written));
             }
             return ExitCode.Done;
         });
         return command.Examples("weft convert SmolLM2-135M-Instruct-Q4_K_M.gguf smollm2", "weft convert model.gguf folder --dtype fp32");
+    }
+
+    // Numbers that float32 cannot hold bit for bit are rounded on the way to it.
+    private static string Rounding(string model, ScalarType written)
+    {
+        using var file = Checkpoint.Open(Pretrained.Find(model));
+        var wide = file.Tensors.Values.Select(t => t.Kind).Where(k => k is "F64" or "I64" or "I32").Distinct().ToList();
+        var toFloat = wide.Count == 0 ? "taken to float32" : $"taken to float32, those stored as {string.Join(" and ", wide)} rounded to it";
+        return written == ScalarType.BFloat16 ? $"Weights were {toFloat} and rounded once to bf16, to the nearest, ties to even; --dtype fp32 {(wide.Count == 0 ? "keeps every bit" : "leaves that out")}."
+            : wide.Count == 0 ? "Weights were taken to float32; no bit was rounded." : $"Weights were {toFloat}, to the nearest, ties to even.";
     }
 }

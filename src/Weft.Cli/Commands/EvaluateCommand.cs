@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Weft.Adapters;
 using Weft.Cli.Finetuning;
 using Weft.Data;
+using Weft.Models;
 
 namespace Weft.Cli.Commands;
 
@@ -21,8 +22,8 @@ internal static class EvaluateCommand
             var file = run.Read(parsed);
             file.Validate();
             LoadedModel.UseThreads(parsed.GetValue(threads) ?? file.Train.Threads);
-            using var model = LoadedModel.Open(screen, file.ModelName, file.Precision);
             var tokenizer = LoadedModel.TokenizerOf(file.ModelName);
+            using var model = LoadedModel.Open(screen, file.ModelName, file.Precision);
             var dataset = Dataset.Load(file.Data.Options(file.Train.Options.Seed), tokenizer, (int)model.ContextLength);
             var rows = dataset.HeldOut.Count > 0 ? dataset.HeldOut : dataset.Train;
             rows = [.. rows.Take(file.Data.HeldoutLimit ?? int.MaxValue)];
@@ -35,16 +36,23 @@ internal static class EvaluateCommand
                 foreach (var note in set.Notes) screen.Say(note);
                 model.DisableAdapters();
             }
-            results.Add(("base", judge.Score(screen, "base")));
+            results.Add(("base", Finite(judge.Score(screen, "base"), "the base", model)));
             foreach (var folder in parsed.GetValue(adapters) ?? [])
             {
                 model.Activate(folder);
-                results.Add((folder, judge.Score(screen, folder)));
+                results.Add((folder, Finite(judge.Score(screen, folder), folder, model)));
             }
             if (screen.IsJson) screen.WriteJson(new JsonObject(results.Select(r => KeyValuePair.Create(r.Name, (JsonNode?)r.Scores.Node()))));
             else Scores.Table(screen, results);
             return ExitCode.Done;
         });
         return command.Examples("weft eval recipes/quickstart.yaml --adapter out/quickstart-1", "weft eval --model weft-tiny --data rows.jsonl evaluate.exact_match=true", "weft eval --model my.gguf --data chats.jsonl --json");
+    }
+
+    private static Scores Finite(Scores scores, string name, CausalModel model)
+    {
+        if (double.IsFinite(scores.Loss.Nats)) return scores;
+        model.CheckFinite(); // names the weights, where it is they
+        throw new InvalidDataException(FormattableString.Invariant($"The loss of {name} is {scores.Loss.PerToken}, though every weight of the base is finite. Nothing that was measured of it means anything; look at what trained or wrote it."));
     }
 }

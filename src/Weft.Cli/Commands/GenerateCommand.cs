@@ -31,8 +31,8 @@ internal static class GenerateCommand
             if (parsed.GetValue(prompt) is not null && parsed.GetValue(prompts) is not null) throw new UsageException("Both a prompt and --prompts are given; one of them is wanted.");
             LoadedModel.UseThreads(parsed.GetValue(threads));
             var name = parsed.GetRequiredValue(model);
-            using var loaded = LoadedModel.Open(screen, name, parsed.GetValue(precision));
             var tokenizer = LoadedModel.TokenizerOf(name);
+            using var loaded = LoadedModel.Open(screen, name, parsed.GetValue(precision));
             var template = parsed.GetValue(raw) || tokenizer.ChatTemplate is not { } text ? null : ChatTemplate.Find(text);
             var voices = Voices(screen, loaded, parsed.GetValue(adapters) ?? [], parsed.GetValue(bare), parsed.GetValue(force));
             var options = sampling.Read(parsed) with { StopTokens = tokenizer.EndIds, Decode = ids => tokenizer.Decode(ids) };

@@ -38,12 +38,12 @@ internal static class InspectCommand
         var facts = new Facts();
         facts.Add("path", path);
         facts.Add("kind", adapter ? "adapter" : file is Gguf gguf ? $"GGUF version {gguf.Version}" : "safetensors");
-        if (Config(path, adapter ? "adapter_config.json" : "config.json") is { } config)
-            foreach (var (key, value) in config.Where(c => all || IsTelling(c.Key))) facts.Add(key, value?.DeepClone());
-        foreach (var (key, value) in file.Metadata.Take(all ? int.MaxValue : ShownMetadata)) facts.Add(key, Metadata(value, all));
         facts.Add("tensors", tensors.Count);
         facts.Add("numbers", numbers);
         facts.Add("bytes", tensors.Sum(t => t.Bytes));
+        if (Config(path, adapter ? "adapter_config.json" : "config.json") is { } config)
+            foreach (var (key, value) in config.Where(c => all || IsTelling(c.Key))) facts.Add(key is "path" or "kind" or "tensors" or "numbers" or "bytes" or "metadata" or "tensor" ? $"config.{key}" : key, value?.DeepClone());
+        facts.Group("metadata", file.Metadata.Take(all ? int.MaxValue : ShownMetadata).Select(m => KeyValuePair.Create(m.Key, Metadata(m.Value, all))));
         facts.Table("tensor", ["name", "kind", ">count", ">shape", ">bytes"], Rows(tensors, all));
         return facts;
     }
@@ -59,27 +59,19 @@ internal static class InspectCommand
     private static long Count(IReadOnlyList<long> shape) => shape.Aggregate(1L, (a, b) => a * b);
 
     private static bool IsTelling(string key) => key is "model_type" or "hidden_size" or "num_hidden_layers" or "num_attention_heads" or "num_key_value_heads" or "intermediate_size" or "vocab_size"
-        or "max_position_embeddings" or "tie_word_embeddings" or "torch_dtype" or "peft_type" or "r" or "target_modules" or "base_model_name_or_path" or "modules_to_save"
+        or "max_position_embeddings" or "tie_word_embeddings" or "dtype" or "torch_dtype" or "peft_type" or "r" or "target_modules" or "base_model_name_or_path" or "modules_to_save"
         || key.EndsWith("_alpha", StringComparison.Ordinal);
 
     private static JsonObject? Config(string path, string name)
     {
         var file = Path.Combine(Directory.Exists(path) ? path : Path.GetDirectoryName(Path.GetFullPath(path))!, name);
-        if (!Directory.Exists(path) || !File.Exists(file)) return null;
-        try
-        {
-            return JsonNode.Parse(File.ReadAllText(file)) as JsonObject ?? throw new InvalidDataException($"{file} is not one JSON object.");
-        }
-        catch (JsonException e)
-        {
-            throw new InvalidDataException($"{file} is not JSON: {e.Message}", e);
-        }
+        return Directory.Exists(path) && File.Exists(file) ? JsonFile.Read(file).Value : null;
     }
 
     private static JsonNode? Metadata(object value, bool all) => value switch
     {
-        object[] list when !all && list.Length > 8 => $"a list of {list.Length}",
-        object[] list => new JsonArray([.. list.Select(v => Metadata(v, all))]),
+        Array list when !all && list.Length > 8 => $"a list of {list.Length}",
+        Array list => new JsonArray([.. list.Cast<object>().Select(v => Metadata(v, all))]),
         string text when !all && text.Length > 100 => $"{text[..100].ReplaceLineEndings(" ")}…",
         double number when !double.IsFinite(number) => number.ToString(System.Globalization.CultureInfo.InvariantCulture),
         _ => JsonSerializer.SerializeToNode(value, value.GetType()),

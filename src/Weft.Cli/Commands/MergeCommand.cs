@@ -22,12 +22,13 @@ internal static class MergeCommand
             ModelFolder.RequireFree(folder);
             LoadedModel.UseThreads(null);
             var name = parsed.GetRequiredValue(model);
+            var (tokenizer, generation) = (LoadedModel.TokenizerOrNull(name), LoadedModel.GenerationOf(name));
             using var loaded = LoadedModel.Open(screen, name, PrecisionChoice.Fp32);
             var set = AdapterSet.Load(AdapterFolders.Find(parsed.GetRequiredValue(adapter)), loaded, force: parsed.GetValue(force));
             foreach (var note in set.Notes) screen.Say(note);
             var report = screen.While("Merging, and checking that outputs stay", () => Merging.Into(loaded, budget: parsed.GetValue(budget)).Report);
             var written = parsed.GetValue(type) == "bf16" ? ScalarType.BFloat16 : ScalarType.Float32;
-            var bytes = screen.While($"Writing {folder}", () => ModelFolder.Write(folder, loaded, Tokenizers.OrNull(name), written));
+            var bytes = screen.While($"Writing {folder}", () => ModelFolder.Write(folder, loaded, tokenizer, generation, written));
             if (screen.IsJson)
                 screen.WriteJson(new JsonObject { ["folder"] = folder, ["tensors"] = report.Tensors.Count, ["largest_relative_difference"] = report.LargestRelativeDifference, ["budget"] = report.Budget, ["dtype"] = LoadedModel.NameOf(written), ["bytes"] = bytes });
             else

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Weft.Cli.Runs;
 using Weft.Data;
@@ -22,7 +21,7 @@ internal static class NewModels
         if (described.Tokenizer is null) problems.Add("model.tokenizer is not given: a folder with tokenizer.json, or { vocabulary_size: 2048 }.");
         if (problems.Count > 0) throw new UsageException($"The new model cannot be made:\n{string.Join('\n', problems.Select(p => $"  {p}"))}");
         var tokenizer = described.Tokenizer is string path ? Tokenizer.Load(path) : Train(run, (NewTokenizer)described.Tokenizer!);
-        var config = described.Config is string file ? ReadConfig(file) : (JsonObject)((JsonObject)described.Config!).DeepClone();
+        var config = described.Config is string file ? JsonFile.Read(file).Value : (JsonObject)((JsonObject)described.Config!).DeepClone();
         config["vocab_size"] = tokenizer.VocabularySize;
         config["bos_token_id"] = tokenizer.BosId ?? tokenizer.EosId;
         config["eos_token_id"] = tokenizer.EosId;
@@ -34,18 +33,5 @@ internal static class NewModels
     {
         var (texts, _) = Dataset.Texts(run.Data.Options(run.Train.Options.Seed));
         return BpeTrainer.Train(texts.Select(t => t.Prompt + t.Completion), described.VocabularySize, [EndToken], described.IndividualDigits);
-    }
-
-    private static JsonObject ReadConfig(string path)
-    {
-        if (!File.Exists(path)) throw new FileNotFoundException($"There is no config {path}.", path);
-        try
-        {
-            return JsonNode.Parse(File.ReadAllText(path)) as JsonObject ?? throw new InvalidDataException($"{path} is not one JSON object.");
-        }
-        catch (JsonException e)
-        {
-            throw new InvalidDataException($"{path} is not JSON: {e.Message}", e);
-        }
     }
 }

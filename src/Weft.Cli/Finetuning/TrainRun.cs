@@ -16,6 +16,7 @@ internal sealed class TrainRun : IDisposable
     private readonly RunFile run;
     private readonly CausalModel model;
     private readonly Tokenizer tokenizer;
+    private readonly string? generation;
     private readonly Dataset dataset;
     private readonly BatchSource source;
     private readonly IReadOnlyList<Example> heldOut;
@@ -29,9 +30,15 @@ internal sealed class TrainRun : IDisposable
         run.Train.Options.Validate();
         LoadedModel.UseThreads(threads ?? run.Train.Threads);
         random.manual_seed(run.Train.Options.Seed);
-        (model, tokenizer) = run.Model is NewModel described
-            ? NewModels.Make(run, described)
-            : (LoadedModel.Open(screen, run.ModelName, run.Precision), LoadedModel.TokenizerOf(run.ModelName));
+        if (run.Model is NewModel described)
+        {
+            (model, tokenizer) = NewModels.Make(run, described);
+        }
+        else
+        {
+            (tokenizer, generation) = (LoadedModel.TokenizerOf(run.ModelName), LoadedModel.GenerationOf(run.ModelName));
+            model = LoadedModel.Open(screen, run.ModelName, run.Precision);
+        }
         model.ActivationBudget = run.Train.ActivationBudget;
         screen.Say($"{(model.Source.Length > 0 ? model.Source : "A new model")}: {Bytes.Count(model.Count)} numbers, matrices in {LoadedModel.NameOf(model.Tensors[0].Pretrained.dtype)}, {get_num_threads()} threads");
         dataset = Dataset.Load(run.Data.Options(run.Train.Options.Seed), tokenizer, (int)model.ContextLength);
@@ -158,8 +165,8 @@ internal sealed class TrainRun : IDisposable
             return;
         }
         var target = Path.Combine(folder.Path, RunNames.Model);
-        if (Directory.Exists(target)) Directory.Delete(target, recursive: true); // of a finish that was interrupted
-        ModelFolder.Write(target, model, tokenizer, model.Tensors[0].Pretrained.dtype);
+        foreach (var left in Directory.EnumerateDirectories(folder.Path, ".*.tmp").Append(target).Where(Directory.Exists).ToList()) Directory.Delete(left, recursive: true); // of a finish that was interrupted
+        ModelFolder.Write(target, model, tokenizer, generation, model.Tensors[0].Pretrained.dtype);
     }
 
     private void Finish(RunFolder folder, TrainingState state, Results results)

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace Weft.Cli.Verification;
@@ -44,15 +43,7 @@ internal static class CaseFolder
     private static JsonObject ReadFacts(string folder)
     {
         var path = Path.Combine(folder, FactsFile);
-        if (!File.Exists(path)) return [];
-        try
-        {
-            return JsonNode.Parse(File.ReadAllText(path)) as JsonObject ?? throw new InvalidDataException($"{path} is not one JSON object.");
-        }
-        catch (JsonException e)
-        {
-            throw new InvalidDataException($"{path} is not JSON: {e.Message}", e);
-        }
+        return File.Exists(path) ? JsonFile.Read(path).Value : [];
     }
 
     // Other areas of a case.json use the same words for objects (shapes, facts of the file); only a string is a path.

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Weft.Models;
 using Weft.Nn;
@@ -40,19 +39,8 @@ internal static class GreedyDecoding
     /// <summary>Tokens that end a row: those of generation_config.json beside the model, else those of its config.</summary>
     public static IReadOnlyCollection<long> EndsOf(string model, JsonObject config)
     {
-        var found = Pretrained.Find(model);
-        var path = Path.Combine(Directory.Exists(found) ? found : Path.GetDirectoryName(Path.GetFullPath(found))!, "generation_config.json");
-        try
-        {
-            var own = File.Exists(path) ? (JsonNode.Parse(File.ReadAllText(path)) as JsonObject)?["eos_token_id"] : null;
-            return Numbers(own ?? config["eos_token_id"]);
-        }
-        catch (JsonException e)
-        {
-            throw new InvalidDataException($"{path} is not JSON: {e.Message}", e);
-        }
+        var path = LoadedModel.Beside(model, ModelFolder.GenerationFile);
+        var own = File.Exists(path) ? JsonFile.Read(path).Value : null;
+        return [.. ModelFolder.EndsIn(own?["eos_token_id"] is null ? config : own)];
     }
-
-    private static List<long> Numbers(JsonNode? node) =>
-        [.. (node is JsonArray several ? several : [node?.DeepClone()]).OfType<JsonValue>().Select(v => v.TryGetValue<long>(out var id) ? id : -1).Where(i => i >= 0)];
 }

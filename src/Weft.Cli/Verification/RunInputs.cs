@@ -28,7 +28,7 @@ internal sealed class RunInputs
     /// <summary>The inputs of a run.</summary>
     /// <param name="name">One of <see cref="Names"/>.</param>
     /// <returns>Tensors that belong to the caller's dispose scope.</returns>
-    /// <exception cref="InvalidDataException">Its tensors do not fit each other or the model; everything wrong is listed.</exception>
+    /// <exception cref="InvalidDataException">An id is outside the model's vocabulary; everything wrong is listed.</exception>
     public ModelRun Of(string name)
     {
         var own = file.Tensors.Keys.Where(k => Owner(k) == name).Select(k => name.Length == 0 ? k : k[(name.Length + 1)..]).ToList();
@@ -42,29 +42,29 @@ internal sealed class RunInputs
 
     private ModelRun Read(string name)
     {
-        var problems = new List<string>();
+        var (problems, foreignIds) = (new List<string>(), new List<string>());
         var ids = Integers(name, Ids, problems)!;
         var (mask, positions, labels) = (Integers(name, Mask, problems), Integers(name, Positions, problems), Integers(name, Labels, problems));
         foreach (var (what, tensor) in new[] { (Mask, mask), (Labels, labels), (Positions, positions) })
             if (tensor is not null && !tensor.shape.SequenceEqual(ids.shape) && !(what == Positions && tensor.shape.SequenceEqual([1, ids.shape[1]])))
-                problems.Add($"  {Full(name, what)}: ({string.Join(", ", tensor.shape)}) for ({string.Join(", ", ids.shape)}) of {Ids}");
-        Within(ids, Full(name, Ids), problems);
-        if (labels is not null) Within(labels.masked_fill(labels.eq(CausalLoss.Ignored), 0), Full(name, Labels), problems);
-        if (problems.Count > 0) throw new InvalidDataException($"{file.Path} does not hold inputs of this model:\n{string.Join('\n', problems)}");
-        return new ModelRun(name, new TokenInput(ids, mask, positions), labels, null);
+                problems.Add($"{Full(name, what)}: ({string.Join(", ", tensor.shape)}) for ({string.Join(", ", ids.shape)}) of {Ids}");
+        Within(ids, Full(name, Ids), foreignIds);
+        if (labels is not null && labels.numel() > 0) Within(labels.masked_fill(labels.eq(CausalLoss.Ignored), 0), Full(name, Labels), foreignIds);
+        if (foreignIds.Count > 0) throw new InvalidDataException($"{file.Path} does not hold inputs of this model:\n{string.Join('\n', foreignIds.Concat(problems).Select(p => $"  {p}"))}");
+        return problems.Count > 0 ? new ModelRun(name, null, null, string.Join("; ", problems)) : new ModelRun(name, new TokenInput(ids, mask, positions), labels, null);
     }
 
     private void Within(Tensor ids, string name, List<string> problems)
     {
         var (least, most) = (ids.min().item<long>(), ids.max().item<long>());
-        if (least < 0 || most >= vocabulary) problems.Add($"  {name}: {(least < 0 ? least : most)} is no id of a vocabulary of {vocabulary}");
+        if (least < 0 || most >= vocabulary) problems.Add($"{name}: {(least < 0 ? least : most)} is no id of a vocabulary of {vocabulary}");
     }
 
     private Tensor? Integers(string run, string name, List<string> problems)
     {
         if (!file.Tensors.ContainsKey(Full(run, name))) return null;
         var tensor = file.Read(Full(run, name));
-        if (tensor.is_floating_point() && name != Mask) problems.Add($"  {Full(run, name)}: {tensor.dtype} for integers");
+        if (tensor.is_floating_point() && name != Mask) problems.Add($"{Full(run, name)}: {tensor.dtype} for integers");
         return (name == Mask ? tensor.ne(0) : tensor).to(ScalarType.Int64);
     }
 

@@ -11,15 +11,18 @@ internal sealed class Tolerances
 
     private readonly Dictionary<string, double> named;
 
-    private Tolerances(Dictionary<string, double> named) => this.named = named;
+    private Tolerances(Dictionary<string, double> named, IReadOnlyList<string> notes) => (this.named, Notes) = (named, notes);
 
     /// <summary>1e-5 for outputs, 1e-4 for gradients with a floor of 1e-3 of the largest gradient.</summary>
-    public static Tolerances Default { get; } = new([]);
+    public static Tolerances Default { get; } = new([], []);
+
+    /// <summary>What stands for a tolerance and is none.</summary>
+    public IReadOnlyList<string> Notes { get; }
 
     /// <summary>Share of the largest expected gradient below which no gradient's own largest value counts: what vanishes in exact arithmetic is rounding.</summary>
     public double GradientFloor => named.GetValueOrDefault("gradient_floor", Floor);
 
-    /// <summary>Reads <c>tolerance</c> of a case: a number, or an object of numbers by the name of a quantity or of a kind; what is no number says nothing.</summary>
+    /// <summary>Reads <c>tolerance</c> of a case: a number, or an object of numbers by the name of a quantity or of a kind; what is no number is left out with a note.</summary>
     /// <exception cref="InvalidDataException">A tolerance is negative or not finite.</exception>
     public static Tolerances Read(JsonNode? node, string source)
     {
@@ -30,7 +33,8 @@ internal sealed class Tolerances
                 if (Number(value) is { } number) named[key] = number;
         var wrong = named.Where(n => !(n.Value >= 0 && double.IsFinite(n.Value))).Select(n => $"  {n.Key}: {n.Value}").ToList();
         if (wrong.Count > 0) throw new InvalidDataException($"{source}: a tolerance is a number of at least 0.\n{string.Join('\n', wrong)}");
-        return new(named);
+        var words = new[] { ("tolerance", node) }.Concat((node as JsonObject ?? []).Select(p => ($"tolerance.{p.Key}", p.Value))).Where(p => p.Item2 is JsonValue && Number(p.Item2) is null);
+        return new(named, [.. words.Select(w => $"{source}: {w.Item1} is {w.Item2!.ToJsonString()}, which is no number: it is left out")]);
     }
 
     /// <summary>The tolerance of a quantity: the entry of its whole name, else of its name without the run, of its weights, of its kind, of all.</summary>

@@ -22,7 +22,7 @@ internal sealed class Verifier
 
     /// <summary>Compares everything expected that can be computed, and says of the rest why not.</summary>
     /// <exception cref="FileNotFoundException">A file or folder is missing; all that are missing are listed.</exception>
-    /// <exception cref="InvalidDataException">A file is broken, or the inputs do not fit the model.</exception>
+    /// <exception cref="InvalidDataException">A file is broken, or an input holds an id that the model has not.</exception>
     /// <exception cref="NotSupportedException">The model is not one that predicts the next token.</exception>
     /// <exception cref="ArgumentException">Gradients are asked of a run that the inputs do not have.</exception>
     public static VerifyReport Run(VerifyRequest request)
@@ -41,7 +41,7 @@ internal sealed class Verifier
             request,
             [.. expectedFile.Tensors.Keys.Where(verifier.compared.ContainsKey).Select(k => verifier.compared[k])],
             [.. expectedFile.Tensors.Keys.Where(verifier.notChecked.ContainsKey).Select(k => new Unchecked(k, verifier.notChecked[k]))],
-            adapter?.Notes ?? []);
+            [.. request.Tolerances.Notes, .. adapter?.Notes ?? []]);
     }
 
     private static void RequireFiles(VerifyRequest request)
@@ -204,7 +204,7 @@ internal sealed class Verifier
     {
         var tensor = model.Tensors.FirstOrDefault(t => t.Key == quantity.Key);
         if (tensor is null) notChecked[quantity.Name] = quantity.Kind == QuantityKind.Gradient
-            ? $"neither the checkpoint {(adapter is null ? "" : "nor the adapter ")}trains a tensor of that key here"
+            ? adapter is null ? "the checkpoint has no tensor of that key" : "neither the checkpoint nor the adapter has a tensor of that key"
             : $"\"{quantity.Key}\" is neither a quantity nor a tensor of the model";
         return tensor;
     }

@@ -7,7 +7,7 @@ namespace Weft.Cli.Verification;
 /// <param name="Request">What was asked.</param>
 /// <param name="Compared">Every comparison, in the order of the file of expected tensors.</param>
 /// <param name="NotChecked">Everything else that is expected, with the reason.</param>
-/// <param name="Notes">What loading the adapter found worth saying.</param>
+/// <param name="Notes">What reading the tolerances and loading the adapter found worth saying.</param>
 internal sealed record VerifyReport(VerifyRequest Request, IReadOnlyList<Comparison> Compared, IReadOnlyList<Unchecked> NotChecked, IReadOnlyList<string> Notes)
 {
     /// <summary>Whether something was compared and all of it passed.</summary>

@@ -1,11 +1,16 @@
+using System.Text.RegularExpressions;
+
 namespace Weft.Checkpoints;
 
 /// <summary>Named tensors on disk, listed without being read.</summary>
 /// <remarks>Tensors that <see cref="Read"/> gave stay valid after <see cref="Dispose()"/>: the map is released with the last of them.
 /// A file may be replaced while it is open (<see cref="AtomicFile"/>), but must not be cut short: touching what is gone ends the process.</remarks>
-public abstract class Checkpoint : IDisposable
+public abstract partial class Checkpoint : IDisposable
 {
-    private static readonly string[] names = ["model.safetensors", "model.safetensors.index.json", "adapter_model.safetensors"];
+    /// <summary>What says which tensor of a sharded model lies in which file.</summary>
+    internal const string IndexFile = "model.safetensors.index.json";
+
+    private static readonly string[] names = ["model.safetensors", IndexFile, "adapter_model.safetensors"];
 
     private protected Checkpoint(string path) => Path = path;
 
@@ -77,10 +82,15 @@ public abstract class Checkpoint : IDisposable
         if (gguf.Length > 1)
             throw new FileNotFoundException($"{folder} holds {gguf.Length} .gguf files, name one of them: {string.Join(", ", gguf.Select(System.IO.Path.GetFileName))}.");
         var there = Directory.EnumerateFileSystemEntries(folder).Select(e => System.IO.Path.GetFileName(e)!).Order(StringComparer.Ordinal).ToArray();
-        var pickle = there.Any(n => n is "pytorch_model.bin" or "adapter_model.bin" or "pytorch_model.bin.index.json")
+        var hint = there.FirstOrDefault(n => Shard().IsMatch(n)) is { } shard
+            ? $"\n{shard} is one of several parts, and {IndexFile}, which says what lies in which, is missing: get it from where the parts come from."
+            : there.Any(n => n is "pytorch_model.bin" or "adapter_model.bin" or "pytorch_model.bin.index.json")
             ? "\nPyTorch pickles (.bin) are not supported yet; save the model as safetensors."
             : "";
         throw new FileNotFoundException($"{folder} holds no checkpoint.\n  looked for: {string.Join(", ", names)}, one .gguf file\n  there is: " +
-            (there.Length == 0 ? "nothing" : string.Join(", ", there.Take(20)) + (there.Length > 20 ? $" and {there.Length - 20} more" : "")) + pickle);
+            (there.Length == 0 ? "nothing" : string.Join(", ", there.Take(20)) + (there.Length > 20 ? $" and {there.Length - 20} more" : "")) + hint);
     }
+
+    [GeneratedRegex(@"-\d+-of-\d+\.safetensors\z")]
+    private static partial Regex Shard();
 }

@@ -3,8 +3,8 @@ namespace Weft.Checkpoints;
 /// <summary>A GGUF file, memory-mapped: typed metadata and tensors in packed kinds, unpacked as they are read.</summary>
 /// <remarks>Names are the file's own (<c>blk.0.attn_q.weight</c>) and rows stand in its order: what a family stores otherwise is put right by the
 /// family's own file.
-/// <see cref="Metadata"/> holds <c>ulong</c> (all unsigned types), <c>long</c> (all signed ones), <c>double</c>, <c>bool</c>, <c>string</c>, and arrays of one of these or of arrays
-/// (<c>object[]</c>). Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.</remarks>
+/// <see cref="Metadata"/> holds <c>ulong</c> (all unsigned types), <c>long</c> (all signed ones), <c>double</c>, <c>bool</c>, <c>string</c>, arrays of one of these
+/// (<c>ulong[]</c>, <c>string[]</c> …), and arrays of arrays (<c>object[]</c>). Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.</remarks>
 public sealed class Gguf : Checkpoint
 {
     private readonly MappedFile file;

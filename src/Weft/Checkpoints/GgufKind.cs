@@ -25,11 +25,12 @@ internal sealed record GgufKind(string Name, int Numbers, int Bytes, ScalarType?
         [30] = new("BF16", 1, 2, ScalarType.BFloat16),
     };
 
-    // by number; those without a name were withdrawn
+    // by number; 4, 5, 31 to 33 and 36 to 38 were withdrawn
     private static readonly string[] names =
     [
-        "F32", "F16", "Q4_0", "Q4_1", "", "", "Q5_0", "Q5_1", "Q8_0", "Q8_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "Q8_K", "IQ2_XXS", "IQ2_XS", "IQ3_XXS",
-        "IQ1_S", "IQ4_NL", "IQ3_S", "IQ2_S", "IQ4_XS", "I8", "I16", "I32", "I64", "F64", "IQ1_M", "BF16", "", "", "", "TQ1_0", "TQ2_0", "", "", "", "MXFP4",
+        "F32", "F16", "Q4_0", "Q4_1", "Q4_2", "Q4_3", "Q5_0", "Q5_1", "Q8_0", "Q8_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "Q8_K", "IQ2_XXS", "IQ2_XS", "IQ3_XXS",
+        "IQ1_S", "IQ4_NL", "IQ3_S", "IQ2_S", "IQ4_XS", "I8", "I16", "I32", "I64", "F64", "IQ1_M", "BF16",
+        "Q4_0_4_4", "Q4_0_4_8", "Q4_0_8_8", "TQ1_0", "TQ2_0", "IQ4_NL_4_4", "IQ4_NL_4_8", "IQ4_NL_8_8", "MXFP4", "NVFP4", "Q1_0",
     ];
 
     /// <summary>The names of all kinds that are read.</summary>
@@ -39,5 +40,5 @@ internal sealed record GgufKind(string Name, int Numbers, int Bytes, ScalarType?
     public static GgufKind? Of(uint id) => known.GetValueOrDefault(id);
 
     /// <summary>The name of a kind that is not read, or its number.</summary>
-    public static string NameOf(uint id) => id < names.Length && names[id].Length > 0 ? names[id] : $"number {id}";
+    public static string NameOf(uint id) => id < names.Length ? names[id] : $"number {id}";
 }

@@ -60,6 +60,7 @@ internal sealed class Decoding : IDisposable
         var positions = seen is null ? null : cached == 0 ? (seen.cumsum(1) - 1).clamp_min(0) : tensor(prompts.Select(p => (long)p + step - 1).ToArray()).unsqueeze(1);
         var call = new Call { Mask = seen, CacheOffset = cached, RowAdapters = adapters, PromptLengths = prompts, TokenSelection = cached == 0 ? selection : null };
         var logits = model.NextLogits(new TokenInput(ids, seen, positions), cache, call);
+        if (step == 0 && !logits.isfinite().all().item<bool>()) throw NotFinite();
         return sampling.Choose(logits, numbers, step++, occurred);
     }
 
@@ -82,6 +83,13 @@ internal sealed class Decoding : IDisposable
         ids.Dispose();
         mask?.Dispose();
         occurred?.Dispose();
+    }
+
+    private InvalidDataException NotFinite()
+    {
+        model.CheckFinite(); // names the weights, where it is they
+        return new InvalidDataException($"The logits of the first token are not finite, though every weight of {(model.Source.Length > 0 ? model.Source : "the base")} is. "
+            + (model.ActiveAdapters.Count > 0 ? $"An adapter acts ({string.Join(", ", model.ActiveAdapters)}): its numbers, or its scale, make them so." : "Numbers become too large on the way; try float32 weights."));
     }
 
     private void Keep(IReadOnlyList<int> kept)

@@ -18,6 +18,7 @@ public static class Generation
     /// <param name="cancellation">Ends it between two tokens.</param>
     /// <returns>An answer to each prompt, in their order.</returns>
     /// <exception cref="ArgumentException">A prompt is empty, fills the context or holds an id that the model has not; or an option is out of range. All of them are listed.</exception>
+    /// <exception cref="InvalidDataException">The logits of a first token are not finite; weights that are not are listed.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static IReadOnlyList<Generated> Run(CausalModel model, IReadOnlyList<IReadOnlyList<int>> prompts, GenerationOptions options, CancellationToken cancellation = default) =>
         Run(model, prompts, options, null, cancellation);

@@ -17,33 +17,49 @@ public static class BuiltInBases
 
     /// <summary>The folder of a base in Hugging Face's layout, laid out on first use in the user's data folder; null when no base has that name.</summary>
     /// <exception cref="IOException">Neither the user's data folder nor the temporary one can be written.</exception>
-    public static string? Folder(string name)
+    public static string? Folder(string name) =>
+        // not verified, since a home may not have the folder yet
+        Folder(name, Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify), Path.GetTempPath());
+
+    internal static string? Folder(string name, string user, string temporary)
     {
         var files = assembly.GetManifestResourceNames().Where(n => n.StartsWith($"{Prefix}{name}/", StringComparison.Ordinal)).Order(StringComparer.Ordinal).ToList();
         if (files.Count == 0) return null;
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (var file in files) hash.AppendData(Content(file));
         var version = Convert.ToHexStringLower(hash.GetHashAndReset())[..12];
-        var user = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData);
-        var roots = new[] { user, Path.GetTempPath() }.Where(r => r.Length > 0).Select(r => Path.Combine(r, "weft", Prefix, $"{name}-{version}")).ToList();
-        foreach (var folder in roots)
+        var roots = new List<string> { Path.Combine(temporary, $"weft-{Environment.UserName}") };
+        if (user.Length > 0) roots.Insert(0, Path.Combine(user, "weft"));
+        Exception? reason = null;
+        foreach (var root in roots)
         {
             try
             {
+                if (root == roots[^1]) MakePrivate(root);
+                var folder = Path.Combine(root, Prefix, $"{name}-{version}");
                 Directory.CreateDirectory(folder);
                 foreach (var file in files)
                 {
                     var (path, content) = (Path.Combine(folder, file[(Prefix.Length + name.Length + 1)..]), Content(file));
-                    if (!File.Exists(path) || new FileInfo(path).Length != content.Length) AtomicFile.Write(path, s => s.Write(content));
+                    if (!File.Exists(path) || !File.ReadAllBytes(path).AsSpan().SequenceEqual(content)) AtomicFile.Write(path, s => s.Write(content));
                 }
                 return folder;
             }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException && folder != roots[^1])
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                // a home that cannot be written leaves the temporary folder
+                reason = e; // a home that cannot be written leaves the temporary folder
             }
         }
-        throw new IOException($"The base {name} cannot be laid out in {string.Join(" or ", roots)}. Make one of them writable.");
+        throw new IOException($"The base {name} cannot be laid out in {string.Join(" or ", roots)}: {reason!.Message.TrimEnd('.')}. Make one of them writable.", reason);
+    }
+
+    // Everybody writes to the folder of temporary files, so the one in it is taken only where nobody else can write to it.
+    private static void MakePrivate(string folder)
+    {
+        if (OperatingSystem.IsWindows()) return; // each user has a folder of temporary files there
+        const UnixFileMode mine = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+        Directory.CreateDirectory(folder, mine);
+        if (File.GetUnixFileMode(folder) is var mode && mode != mine) throw new IOException($"{folder} has the mode {Convert.ToString((int)mode, 8)} and must have 700, for its owner alone");
     }
 
     private static byte[] Content(string resource)

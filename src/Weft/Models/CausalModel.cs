@@ -1,4 +1,5 @@
 using Weft.Adapters;
+using Weft.Checkpoints;
 using Weft.Nn;
 
 namespace Weft.Models;
@@ -22,6 +23,9 @@ public abstract class CausalModel : BaseModel
 
     /// <summary>The output head, (…, width) → (…, vocabulary).</summary>
     public abstract Adaptable Head { get; }
+
+    /// <summary>The file that its tensors lie over and are read from again, which goes with it.</summary>
+    internal Checkpoint? Checkpoint { get; set; }
 
     /// <summary>Hidden states behind the last norm.</summary>
     /// <param name="input">The tokens.</param>
@@ -99,6 +103,13 @@ public abstract class CausalModel : BaseModel
         using var _ = no_grad();
         var ids = arange(0, 16, dtype: int64).mul_(31).add_(7).remainder_(VocabularySize).view(2, 8);
         return Logits(new TokenInput(ids)).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        base.Dispose(disposing);
+        if (disposing) Checkpoint?.Dispose(); // a tensor that somebody still holds keeps the file mapped
     }
 
     /// <summary>The call that an input alone describes.</summary>

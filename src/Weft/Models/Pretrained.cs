@@ -19,12 +19,11 @@ public static class Pretrained
         var checkpoint = Checkpoint.Open(found);
         try
         {
-            if (checkpoint is Gguf file)
-            {
-                checkpoint = Architectures.FromGguf(file);
-                return Architectures.Create(ConfigBeside(found) ?? ((IHuggingFaceView)checkpoint).Config, Weights.From(checkpoint, matrices), path);
-            }
-            return Architectures.Create(ReadConfig(found), Weights.From(checkpoint, matrices), path);
+            if (checkpoint is Gguf file) checkpoint = Architectures.FromGguf(file);
+            var config = checkpoint is IHuggingFaceView view ? ConfigBeside(found) ?? view.Config : ReadConfig(found);
+            var model = Architectures.Create(config, Weights.From(checkpoint, matrices), path);
+            model.Checkpoint = checkpoint;
+            return model;
         }
         catch
         {
@@ -33,20 +32,34 @@ public static class Pretrained
         }
     }
 
-    /// <summary>The folder or file a model's name stands for.</summary>
-    /// <exception cref="FileNotFoundException">Nothing of that name is there.</exception>
+    /// <summary>The folder or file a model's name stands for; the index of a sharded model stands for its folder.</summary>
+    /// <exception cref="FileNotFoundException">Nothing of that name is there, or a file of it is a link to one that is missing.</exception>
     public static string Find(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (BuiltInBases.Folder(path) is { } builtIn) return builtIn;
-        if (File.Exists(path) || Directory.Exists(path)) return path;
-        if (path.Split('/').Length == 2 && !path.StartsWith('.') && !Path.IsPathRooted(path) && HubCache.Find(path) is { } cached) return cached;
-        throw new FileNotFoundException($"There is no model at {path}: it is no built-in base ({string.Join(", ", BuiltInBases.Names)}), no folder or file, and not in the local Hugging Face cache. Give a folder with config.json and safetensors, or a .gguf file.", path);
+        if (Path.GetFileName(path) == Checkpoint.IndexFile && File.Exists(path)) return Whole(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        if (File.Exists(path) || Directory.Exists(path)) return Whole(path);
+        if (HubCache.IsName(path)) return Whole(HubCache.Require(path));
+        throw new FileNotFoundException(path.AsSpan().ContainsAny('/', '\\', '.')
+            ? $"There is no file or folder {Path.GetFullPath(path)}. Give a folder with config.json and safetensors, a .gguf file, a built-in base ({string.Join(", ", BuiltInBases.Names)}), or org/name of the Hugging Face cache."
+            : $"There is no model {path}: no folder or file is called so, nor a built-in base ({string.Join(", ", BuiltInBases.Names)}).", path);
     }
 
     /// <summary>Reads the config.json of a folder, or of a file beside the given one.</summary>
     /// <exception cref="InvalidDataException">There is none, or it is not one JSON object.</exception>
     public static JsonObject ReadConfig(string found) => ConfigBeside(found) ?? throw new InvalidDataException($"{found} has no config.json, which says what model its tensors are.");
+
+    // The cache is a folder of links, and an interrupted download leaves some that lead nowhere.
+    private static string Whole(string found)
+    {
+        var broken = (Directory.Exists(found) ? Directory.EnumerateFiles(found) : [found])
+            .Where(f => Path.GetExtension(f) is ".safetensors" or ".gguf" or ".json").Select(f => new FileInfo(f))
+            .Where(f => f.LinkTarget is not null && f.ResolveLinkTarget(returnFinalTarget: true) is not { Exists: true })
+            .Select(f => $"  {f.FullName} -> {f.LinkTarget}").Order(StringComparer.Ordinal).ToList();
+        return broken.Count == 0 ? found
+            : throw new FileNotFoundException($"{found} is not whole: what these links lead to is missing, as an interrupted download leaves it.\n{string.Join('\n', broken)}\nDownload the model again.", found);
+    }
 
     private static JsonObject? ConfigBeside(string found)
     {

@@ -76,6 +76,7 @@ public sealed class Weights
     {
         var key = Join(name);
         state.Asked.Add(key);
+        using var temporaries = NewDisposeScope(); // what reading makes on the way may lie over the file and would keep it mapped
         using var _ = no_grad();
         Tensor? value = null;
         Func<Tensor>? original = null;

@@ -65,6 +65,11 @@ public sealed class GgufStrictnessTests : IDisposable
     }
 
     [Theory]
+    [InlineData(4u, "Q4_2"), InlineData(5u, "Q4_3"), InlineData(31u, "Q4_0_4_4"), InlineData(32u, "Q4_0_4_8"), InlineData(33u, "Q4_0_8_8"), InlineData(34u, "TQ1_0"), InlineData(35u, "TQ2_0")]
+    [InlineData(36u, "IQ4_NL_4_4"), InlineData(37u, "IQ4_NL_4_8"), InlineData(38u, "IQ4_NL_8_8"), InlineData(39u, "MXFP4"), InlineData(40u, "NVFP4"), InlineData(41u, "Q1_0"), InlineData(42u, "number 42")]
+    public void A_withdrawn_or_newer_kind_is_refused_by_name(uint kind, string name) => Assert.Equal(name, GgufKind.NameOf(kind));
+
+    [Theory]
     [InlineData(0)]
     [InlineData(23)]
     public void A_file_without_room_for_the_counts_is_refused(int length)

@@ -27,8 +27,38 @@ public sealed class HubCacheTests : IDisposable
         var other = Model("", "refs-of/pull", "bbb");
         Assert.Equal(other, Find("org/name@refs-of/pull"));
         Assert.Equal(other, Find("org/name@bbb"));
+        var pull = Model("", "refs/pr/1", "ddd"); // as `hf download --revision refs/pr/1` lays it
+        Assert.Equal(pull, Find("org/name@refs/pr/1"));
         Assert.Null(Find("org/name@ccc"));
         Assert.Null(Find("org/other"));
+    }
+
+    [Fact]
+    public void A_gguf_file_of_a_model_is_found_by_its_name()
+    {
+        var snapshot = Model("", "main", "aaa");
+        File.WriteAllText(Path.Combine(snapshot, "m.Q4_0.gguf"), "");
+        Assert.Equal(Path.Combine(snapshot, "m.Q4_0.gguf"), Find("org/name/m.Q4_0.gguf"));
+        Assert.Equal(Path.Combine(snapshot, "m.Q4_0.gguf"), Find("org/name/m.Q4_0.gguf@main"));
+        Assert.Null(Find("org/name/m.Q8_0.gguf"));
+        var error = Assert.Throws<FileNotFoundException>(() => HubCache.Require("org/name/m.Q8_0.gguf", v => v == "HF_HUB_CACHE" ? folder.Path : null));
+        Assert.Contains("there is: m.Q4_0.gguf\n  Get it with `hf download org/name m.Q8_0.gguf`", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("org/name", true)]
+    [InlineData("org/name@refs/pr/1", true)]
+    [InlineData("held", true)]
+    [InlineData("gpt2", false)]
+    [InlineData("here/model.gguf", false)]
+    [InlineData("here/below/model.gguf", false)]
+    [InlineData("./name", false)]
+    [InlineData("org/name/", false)]
+    [InlineData("a/b/c", false)]
+    public void What_looks_like_a_path_is_no_name(string name, bool isName)
+    {
+        Directory.CreateDirectory(folder.File("models--held", "snapshots", "main"));
+        Assert.Equal(isName, HubCache.IsName(name, v => v == "HF_HUB_CACHE" ? folder.Path : null));
     }
 
     [Theory]
@@ -52,7 +82,7 @@ public sealed class HubCacheTests : IDisposable
     public void A_model_that_is_absent_says_where_it_was_looked_for_and_how_to_get_it()
     {
         var error = Assert.Throws<FileNotFoundException>(() => HubCache.Require("org/name@v2", v => v == "HF_HUB_CACHE" ? folder.Path : null));
-        Assert.Equal($"org/name@v2 is not in the Hugging Face cache.\n  looked in: {folder.File("models--org--name")}, revision v2\n" +
+        Assert.Equal($"org/name@v2 is no file or folder here, and not in the Hugging Face cache.\n  looked in: {folder.File("models--org--name")}, revision v2\n" +
             "  Get it with `hf download org/name --revision v2`, set HF_HOME or HF_HUB_CACHE to the cache that has it, or name a folder or a .gguf file. Weft itself does not download yet.", error.Message);
         Assert.Contains("is no name of a model on the Hugging Face hub", Assert.Throws<FileNotFoundException>(() => HubCache.Require("a b")).Message);
     }

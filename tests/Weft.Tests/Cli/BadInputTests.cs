@@ -25,6 +25,10 @@ public sealed class BadInputTests
         using var folder = new TemporaryFolder();
         Changed(folder, tensors => tensors[Matrix][3, 5] = value);
         CheckRefused(folder, [.. TinyModel.TrainLine(folder, $"model={folder.File("model")}")], Matrix, "finite");
+        CheckRefused(folder, ["convert", folder.File("model"), folder.File("made")], Matrix, "finite");
+        CheckRefused(folder, ["generate", "--model", folder.File("model"), "number"], Matrix, "finite");
+        CheckRefused(folder, ["eval", "--model", folder.File("model"), "--data", folder.File("held.jsonl"), "evaluate.samples=0"], Matrix, "finite");
+        Assert.False(Directory.Exists(folder.File("made")));
     }
 
     [Fact]

@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
+using Weft.Adapters;
 using Weft.Checkpoints;
 using Weft.Cli;
+using Weft.Models;
 using Weft.Tests.Checkpoints;
 using Weft.Tests.Methods;
 
@@ -70,6 +72,124 @@ public sealed class ConvertTests
         Assert.Equal(ExitCode.Failed, code);
         Assert.Contains("exists and is not overwritten", error, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void A_folder_of_the_user_beside_the_target_is_left_alone()
+    {
+        using var folder = new TemporaryFolder();
+        Directory.CreateDirectory(folder.File("made.new"));
+        File.WriteAllText(folder.File("made.new", "mine"), "");
+        Done("convert", TinyModel.Folder, folder.File("made"));
+        Assert.True(File.Exists(folder.File("made.new", "mine")));
+        Assert.Equal(["made", "made.new"], Directory.EnumerateFileSystemEntries(folder.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void An_empty_folder_that_is_there_is_filled_and_not_replaced()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Assert.Skip("Folders have no mode here.");
+            return; // which the analyzer of platforms does not know
+        }
+        using var folder = new TemporaryFolder();
+        const UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.OtherExecute;
+        Directory.CreateDirectory(folder.File("made"), mode);
+        Done("convert", TinyModel.Folder, folder.File("made"), "--dtype", "fp32");
+        Assert.Equal(mode, File.GetUnixFileMode(folder.File("made")));
+        Assert.Equal(Directory.EnumerateFiles(TinyModel.Folder).Select(Path.GetFileName).Order(), Directory.EnumerateFileSystemEntries(folder.File("made")).Select(Path.GetFileName).Order());
+    }
+
+    [Fact]
+    public void A_target_below_a_file_is_refused_before_the_model_is_opened()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder.File("mine"), "");
+        var (code, _, error) = Tool.Run("convert", "no/model", folder.File("mine", "below", "made"));
+        Assert.Equal(ExitCode.Failed, code);
+        Assert.Contains($"{folder.File("mine")} is a file", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_gguf_file_without_a_tokenizer_converts_without_one()
+    {
+        using var folder = new TemporaryFolder();
+        var file = TinyGguf.Write(folder.File("tiny.gguf"), hasTokenizer: false);
+        Assert.Contains("no tokenizer", Done("convert", file, folder.File("made")), StringComparison.Ordinal);
+        Assert.Contains("has no tokenizer.json", Tool.Run("generate", "--model", file, "x").Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_broken_tokenizer_is_refused_before_the_weights_are_opened()
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Copy(folder.File("model"));
+        File.WriteAllText(folder.File("model", "tokenizer.json"), "{");
+        File.WriteAllText(folder.File("model", "model.safetensors"), "");
+        foreach (var line in new[] { ["convert", folder.File("model"), folder.File("made")], ["generate", "--model", folder.File("model"), "x"], TinyModel.TrainLine(folder, $"model={folder.File("model")}") })
+            Assert.Contains("tokenizer.json", Tool.Run(line).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Every_end_token_of_a_gguf_file_ends_answers_of_the_folder_made_of_it()
+    {
+        using var folder = new TemporaryFolder();
+        var file = TinyGguf.Write(folder.File("tiny.gguf"), more: f => f.Key("tokenizer.ggml.eot_token_id", 7u));
+        Done("convert", file, folder.File("made"), "--dtype", "fp32");
+        Assert.Equal([0, 7], LoadedModel.TokenizerOf(file).EndIds);
+        Assert.Equal([0, 7], LoadedModel.TokenizerOf(folder.File("made")).EndIds);
+        Assert.Equal("""{"bos_token_id":0,"eos_token_id":[0,7]}""", JsonNode.Parse(File.ReadAllText(folder.File("made", "generation_config.json")))!.ToJsonString());
+        using var model = Pretrained.Load(file);
+        using var made = Pretrained.Load(folder.File("made"));
+        Assert.Equal(Fingerprint.Of(model), Fingerprint.Of(made));
+    }
+
+    [Fact]
+    public void Every_end_token_of_a_folder_ends_answers_of_the_one_made_of_it()
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Copy(folder.File("model"));
+        const string generation = """{"eos_token_id": [0, 9], "temperature": 0.5}""";
+        File.WriteAllText(folder.File("model", "generation_config.json"), generation);
+        Done([.. TinyModel.TrainLine(folder, "train.steps=1", "evaluate.samples=0", $"model={folder.File("model")}"), "--name", "run"]);
+        Done([.. TinyModel.TrainLine(folder, "train.steps=1", "evaluate.samples=0", "method=full", "adapter=null", $"model={folder.File("model")}"), "--name", "full"]);
+        Done("convert", folder.File("model"), folder.File("made"));
+        Done("merge", "--model", folder.File("model"), "--adapter", folder.File("out", "run"), "--out", folder.File("merged"));
+        foreach (var made in new[] { folder.File("made"), folder.File("merged"), folder.File("out", "full", "model") })
+        {
+            Assert.Equal(generation, File.ReadAllText(Path.Combine(made, "generation_config.json")));
+            Assert.Equal([0, 9], LoadedModel.TokenizerOf(made).EndIds);
+            Assert.Equal("0", Config(made)["eos_token_id"]!.ToJsonString());
+        }
+    }
+
+    [Theory]
+    [InlineData("""{"torch_dtype": "bfloat16"}""", "torch_dtype")]
+    [InlineData("""{"dtype": "bfloat16"}""", "dtype")]
+    [InlineData("""{"dtype": "bfloat16", "torch_dtype": "float16"}""", "dtype")]
+    public void One_key_says_the_type_that_is_written(string keys, string key)
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Copy(folder.File("model"));
+        var config = Config(folder.File("model"));
+        config.Remove("torch_dtype");
+        foreach (var (name, value) in JsonNode.Parse(keys)!.AsObject()) config[name] = value!.DeepClone();
+        File.WriteAllText(folder.File("model", "config.json"), config.ToJsonString());
+        Done("convert", folder.File("model"), folder.File("made"), "--dtype", "fp32");
+        Assert.Equal([(key, "float32")], Config(folder.File("made")).Where(c => c.Key.EndsWith("dtype", StringComparison.Ordinal)).Select(c => (c.Key, (string)c.Value!)));
+    }
+
+    [Fact]
+    public void Weights_of_64_bits_are_said_to_be_rounded()
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Copy(folder.File("model"));
+        using (var origin = Checkpoint.Open(TinyModel.Folder)) Safetensors.Write(folder.File("model", "model.safetensors"), origin.Tensors.Keys.Select(k => (k, origin.Read(k, ScalarType.Float64))));
+        Assert.Contains("those stored as F64 rounded to it, to the nearest", Done("convert", folder.File("model"), folder.File("made"), "--dtype", "fp32"), StringComparison.Ordinal);
+        Assert.Contains("no bit was rounded", Done("convert", TinyModel.Folder, folder.File("other"), "--dtype", "fp32"), StringComparison.Ordinal);
+    }
+
+    private static JsonObject Config(string folder) => JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "config.json")))!.AsObject();
 
     private static string Done(params string[] line)
     {

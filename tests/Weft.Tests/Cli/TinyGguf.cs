@@ -14,7 +14,11 @@ internal static class TinyGguf
     ];
 
     /// <summary>Writes the file.</summary>
-    public static string Write(string path, int parts = 1)
+    /// <param name="path">The file.</param>
+    /// <param name="parts">Of how many files it says to be one.</param>
+    /// <param name="hasTokenizer">Whether its metadata hold the tokenizer.</param>
+    /// <param name="more">Further keys.</param>
+    public static string Write(string path, int parts = 1, bool hasTokenizer = true, Action<GgufBytes>? more = null)
     {
         var config = JsonNode.Parse(File.ReadAllText(Path.Combine(TinyModel.Folder, "config.json")))!;
         var tokenizer = JsonNode.Parse(File.ReadAllText(Path.Combine(TinyModel.Folder, "tokenizer.json")))!["model"]!;
@@ -24,12 +28,14 @@ internal static class TinyGguf
             .Key("llama.block_count", Fact("num_hidden_layers")).Key("llama.context_length", Fact("max_position_embeddings"))
             .Key("llama.embedding_length", Fact("hidden_size")).Key("llama.feed_forward_length", Fact("intermediate_size"))
             .Key("llama.attention.head_count", Fact("num_attention_heads")).Key("llama.attention.head_count_kv", Fact("num_key_value_heads"))
-            .Key("llama.attention.layer_norm_rms_epsilon", 6, BitConverter.GetBytes(1e-6f)) // what a LLaMA config without rms_norm_eps means
-            .Key("tokenizer.ggml.model", "gpt2").Key("tokenizer.ggml.pre", "gpt-2")
-            .Key("tokenizer.ggml.tokens", [.. tokenizer["vocab"]!.AsObject().OrderBy(t => (int)t.Value!).Select(t => t.Key)])
-            .Key("tokenizer.ggml.merges", [.. tokenizer["merges"]!.AsArray().Select(m => m is JsonArray pair ? $"{pair[0]} {pair[1]}" : (string)m!)])
-            .Key("tokenizer.ggml.token_type", 9, [.. BitConverter.GetBytes(5u), .. BitConverter.GetBytes((ulong)Fact("vocab_size")), .. Enumerable.Range(0, (int)Fact("vocab_size")).SelectMany(i => BitConverter.GetBytes(i == 0 ? 3 : 1))])
-            .Key("tokenizer.ggml.bos_token_id", 0u).Key("tokenizer.ggml.eos_token_id", 0u);
+            .Key("llama.attention.layer_norm_rms_epsilon", 6, BitConverter.GetBytes(1e-6f)); // what a LLaMA config without rms_norm_eps means
+        if (hasTokenizer)
+            file.Key("tokenizer.ggml.model", "gpt2").Key("tokenizer.ggml.pre", "gpt-2")
+                .Key("tokenizer.ggml.tokens", [.. tokenizer["vocab"]!.AsObject().OrderBy(t => (int)t.Value!).Select(t => t.Key)])
+                .Key("tokenizer.ggml.merges", [.. tokenizer["merges"]!.AsArray().Select(m => m is JsonArray pair ? $"{pair[0]} {pair[1]}" : (string)m!)])
+                .Key("tokenizer.ggml.token_type", 9, [.. BitConverter.GetBytes(5u), .. BitConverter.GetBytes((ulong)Fact("vocab_size")), .. Enumerable.Range(0, (int)Fact("vocab_size")).SelectMany(i => BitConverter.GetBytes(i == 0 ? 3 : 1))])
+                .Key("tokenizer.ggml.bos_token_id", 0u).Key("tokenizer.ggml.eos_token_id", 0u);
+        more?.Invoke(file);
         if (parts > 1) file.Key("split.count", 2, BitConverter.GetBytes((ushort)parts));
         using var checkpoint = Checkpoint.Open(TinyModel.Folder);
         using var data = new MemoryStream();

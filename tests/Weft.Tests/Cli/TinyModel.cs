@@ -15,6 +15,14 @@ internal static class TinyModel
     /// <summary>The folder.</summary>
     public static string Folder => folder.Value;
 
+    /// <summary>A copy of the folder, to change.</summary>
+    public static string Copy(string to)
+    {
+        Directory.CreateDirectory(to);
+        foreach (var file in Directory.EnumerateFiles(Folder)) File.Copy(file, Path.Combine(to, Path.GetFileName(file)));
+        return to;
+    }
+
     /// <summary>Writes rows of prompt and completion.</summary>
     public static string Rows(string path, int count, int first = 0)
     {
@@ -43,7 +51,7 @@ internal static class TinyModel
         (config["bos_token_id"], config["eos_token_id"]) = (tokenizer.EosId, tokenizer.EosId);
         random.manual_seed(3);
         using var model = Architectures.Create(config, Weights.Random(0.2), "");
-        ModelFolder.Write(path, model, tokenizer, ScalarType.Float32);
+        ModelFolder.Write(path, model, tokenizer, null, ScalarType.Float32);
         return path;
     }
 }

@@ -116,6 +116,27 @@ public sealed class GgufTokenizerTests
             """, error.Message);
     }
 
+    [Fact]
+    public void An_id_that_says_none_is_none_and_another_one_outside_is_told_as_it_is()
+    {
+        var metadata = new Dictionary<string, object>
+        {
+            ["tokenizer.ggml.model"] = "gpt2",
+            ["tokenizer.ggml.pre"] = "gpt-2",
+            ["tokenizer.ggml.tokens"] = new[] { "a", "b", "ab" },
+            ["tokenizer.ggml.merges"] = new[] { "a b" },
+            ["tokenizer.ggml.padding_token_id"] = 4294967295UL,
+            ["tokenizer.ggml.unknown_token_id"] = -1L,
+            ["tokenizer.ggml.eot_token_id"] = 9UL,
+        };
+        var tokenizer = Tokenizer.FromGguf(metadata);
+        Assert.Null(tokenizer.PadId);
+        Assert.Null(tokenizer.UnkId);
+        Assert.Empty(tokenizer.EndIds);
+        metadata["tokenizer.ggml.padding_token_id"] = 4294967290UL;
+        Assert.Contains("tokenizer.ggml.padding_token_id is 4294967290, outside the 3 tokens", Assert.Throws<InvalidDataException>(() => Tokenizer.FromGguf(metadata)).Message, StringComparison.Ordinal);
+    }
+
     // The HF file's merges stand in the order of the scores: the later a piece is first made, the lower it scores.
     private static Dictionary<string, object> Stories()
     {

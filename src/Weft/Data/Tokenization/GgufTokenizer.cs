@@ -59,7 +59,7 @@ internal static class GgufTokenizer
             Eos = roles.Eos,
             Pad = roles.Pad,
             Unk = roles.Unk,
-            EndIds = [.. endKeys.Select(k => Id(metadata, k)).OfType<int>().Distinct()],
+            EndIds = [.. endKeys.Select(k => Id(metadata, k)).OfType<long>().Where(id => id >= 0 && id < tokens.Count).Select(id => (int)id).Distinct()],
             ChatTemplate = metadata.GetValueOrDefault("tokenizer.chat_template") as string,
         });
     }
@@ -142,7 +142,7 @@ internal static class GgufTokenizer
         string? Named(string key)
         {
             if (Id(metadata, key) is not { } id) return null;
-            if (id >= 0 && id < tokens.Count) return tokens[id];
+            if (id >= 0 && id < tokens.Count) return tokens[(int)id];
             problems.Add($"{Key}{key} is {id}, outside the {tokens.Count} tokens");
             return null;
         }
@@ -150,8 +150,9 @@ internal static class GgufTokenizer
         return (Named("bos_token_id"), Named("eos_token_id"), Named("padding_token_id"), Named("unknown_token_id"));
     }
 
-    private static int? Id(IReadOnlyDictionary<string, object> metadata, string key) =>
-        metadata.GetValueOrDefault(Key + key) is IConvertible value and not string ? (int)Math.Clamp(value.ToDouble(CultureInfo.InvariantCulture), -1, int.MaxValue) : null;
+    // −1, as signed or unsigned number, is how llama.cpp writes that there is no such token.
+    private static long? Id(IReadOnlyDictionary<string, object> metadata, string key) =>
+        metadata.GetValueOrDefault(Key + key) is IConvertible value and not string && (long)value.ToDouble(CultureInfo.InvariantCulture) is var id and not (-1 or uint.MaxValue) ? id : null;
 
     private static bool Flag(IReadOnlyDictionary<string, object> metadata, string key, bool fallback) => metadata.GetValueOrDefault(Key + key) is bool flag ? flag : fallback;
 

@@ -123,7 +123,7 @@ public sealed class VerifierTests : IDisposable
         Assert.Equal("the inputs have no b1.input_ids, so there is no such run", reasons["b1.logits"]);
         Assert.Equal("the run left has no labels, which say what the loss is over", reasons["left.loss"]);
         Assert.StartsWith("no quantity that verify knows", reasons["generate.logprobs"], StringComparison.Ordinal);
-        Assert.StartsWith("neither the checkpoint nor the adapter", reasons["grad.nothing.weight"], StringComparison.Ordinal);
+        Assert.Equal("neither the checkpoint nor the adapter has a tensor of that key", reasons["grad.nothing.weight"]);
         Assert.Equal("\"nothing.weight\" is neither a quantity nor a tensor of the model", reasons["delta.nothing.weight"]);
     }
 
@@ -171,6 +171,25 @@ public sealed class VerifierTests : IDisposable
         var e = Assert.Throws<InvalidDataException>(tiny.Verified);
         Assert.Contains("input_ids: 40 is no id of a vocabulary of 40", e.Message, StringComparison.Ordinal);
         Assert.Contains("labels: (2, 4) for (2, 5) of input_ids", e.Message, StringComparison.Ordinal);
+    }
+
+    [Theory, InlineData("attention_mask"), InlineData("labels"), InlineData("position_ids")]
+    public void A_run_with_an_input_of_another_shape_is_not_made_and_the_others_are(string name)
+    {
+        tiny.Inputs[$"left.{name}"] = zeros([2, 1, 4, 4], dtype: int64);
+        var report = tiny.Verified();
+        Assert.True(report.Passed, string.Join('\n', report.Lines()));
+        Assert.Contains(report.Compared, c => c.Name == "logits");
+        Assert.Equal($"the run left is not made: left.{name}: (2, 1, 4, 4) for (2, 4) of input_ids", report.NotChecked.Single(n => n.Name == "left.logits").Reason);
+    }
+
+    [Fact]
+    public void A_tolerance_that_is_no_number_is_noted()
+    {
+        tiny.Facts["tolerance"] = "1e-3";
+        Assert.Contains("tolerance is \"1e-3\", which is no number: it is left out", Assert.Single(tiny.Verified().Notes), StringComparison.Ordinal);
+        tiny.Facts["tolerance"] = new JsonObject { ["outputs"] = "exact", ["logits"] = 1e-4, ["loss"] = null };
+        Assert.Contains("tolerance.outputs is \"exact\"", Assert.Single(tiny.Verified().Notes), StringComparison.Ordinal);
     }
 
     [Fact]
