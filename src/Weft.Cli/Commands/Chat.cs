@@ -9,7 +9,7 @@ namespace Weft.Cli.Commands;
 
 /// <summary>Answers prompts with one model and several sets of adapters in it.</summary>
 internal sealed class Chat(
-    Screen screen, CausalModel model, Tokenizer tokenizer, ChatTemplate? template, string? system, GenerationOptions options, IReadOnlyList<(string Label, IReadOnlyList<string> Active)> voices)
+    Screen screen, CausalModel model, Tokenizer tokenizer, ChatTemplate? template, bool isRaw, string? system, GenerationOptions options, IReadOnlyList<(string Label, IReadOnlyList<string> Active)> voices)
 {
     private readonly List<ChatMessage> turns = system is null ? [] : [new ChatMessage("system", system)];
 
@@ -108,7 +108,7 @@ internal sealed class Chat(
 
     private int[] Encode(string prompt, IReadOnlyList<ChatMessage> before)
     {
-        if (template is null) return tokenizer.Encode(prompt, parseSpecialTokens: false);
+        if (template is null) return tokenizer.EncodePrompt(prompt, isRaw);
         var (ids, _) = template.Write([.. before, new ChatMessage("user", prompt)], addGenerationPrompt: true).Encode(tokenizer);
         return ids;
     }

@@ -15,7 +15,7 @@ internal static class GenerateCommand
     {
         var prompt = new Argument<string?>("PROMPT") { Description = "The prompt; without one and without --prompts, a conversation.", Arity = ArgumentArity.ZeroOrOne };
         var prompts = new Option<string?>("--prompts") { Description = "A file of prompts: one a line, or rows (.jsonl, .json, .tsv) with a field prompt or text.", HelpName = "FILE" };
-        var raw = new Option<bool>("--raw") { Description = "Give the prompt to the model as it stands, without the chat template that it may have." };
+        var raw = new Option<bool>("--raw") { Description = "Give the prompt to the model as it stands, without the chat template that it may have; special tokens written in it count." };
         var system = new Option<string?>("--system") { Description = "What the system says at the start of a conversation.", HelpName = "TEXT" };
         var bare = new Option<bool>("--no-adapter") { Description = "Answer with the base alone; beside --adapter, answer with both, one after the other." };
         var (model, adapters, force, threads) = (SharedOptions.Model(), SharedOptions.Adapters(), SharedOptions.Force(), SharedOptions.Threads());
@@ -36,7 +36,7 @@ internal static class GenerateCommand
             var template = parsed.GetValue(raw) || tokenizer.ChatTemplate is not { } text ? null : ChatTemplate.Find(text);
             var voices = Voices(screen, loaded, parsed.GetValue(adapters) ?? [], parsed.GetValue(bare), parsed.GetValue(force));
             var options = sampling.Read(parsed) with { StopTokens = tokenizer.EndIds, Decode = ids => tokenizer.Decode(ids) };
-            var chat = new Chat(screen, loaded, tokenizer, template, parsed.GetValue(system), options, voices);
+            var chat = new Chat(screen, loaded, tokenizer, template, parsed.GetValue(raw), parsed.GetValue(system), options, voices);
             if (parsed.GetValue(prompt) is { } one) return chat.Answer([one]);
             if (parsed.GetValue(prompts) is { } path) return chat.Answer(Read(path));
             if (screen.IsKeyboard && !screen.IsJson) return chat.Converse();

@@ -26,8 +26,8 @@ internal sealed class RunArguments
         command.Add(method);
     }
 
-    /// <summary>Path of the run file, or null.</summary>
-    public string? FileIn(ParseResult parsed) => Words(parsed).FirstOrDefault(w => !IsSetting(w));
+    /// <summary>Whether a line has any of them.</summary>
+    public bool AreIn(ParseResult parsed) => Words(parsed).Length > 0 || parsed.GetValue(model) is not null || parsed.GetValue(data) is not null || parsed.GetValue(method) is not null;
 
     /// <summary>The run that a line describes.</summary>
     /// <exception cref="UsageException">Two run files, no model, or what is wrong with the file and its settings.</exception>

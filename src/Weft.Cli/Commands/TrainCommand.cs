@@ -21,7 +21,7 @@ internal static class TrainCommand
         {
             if (parsed.GetValue(resume) is { } folder)
             {
-                if (parsed.GetValue(name) is not null || parsed.Tokens.Any(t => t.Value.Contains('=') || t.Value is "--model" or "--data" or "--method") || run.FileIn(parsed) is not null)
+                if (parsed.GetValue(name) is not null || run.AreIn(parsed))
                     throw new UsageException("--resume goes on with a run as it was: give it the folder alone.");
                 if (!Directory.Exists(folder)) throw new DirectoryNotFoundException($"There is no run {folder} to resume. Name a folder that an earlier run has made.");
                 var path = Path.Combine(folder, RunNames.RunFile);

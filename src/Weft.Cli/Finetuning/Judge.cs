@@ -19,13 +19,15 @@ internal sealed class Judge
     private readonly int asked;
 
     /// <summary>A judge over rows.</summary>
-    /// <exception cref="UsageException">The choices are not what the rows and the tokenizer allow.</exception>
+    /// <exception cref="UsageException">Answers are wanted and no row has a prompt, or the choices are not what the rows and the tokenizer allow.</exception>
     public Judge(CausalModel model, Tokenizer tokenizer, EvaluateSection section, IReadOnlyList<Example> examples)
     {
         (this.model, this.section) = (model, section);
         rows = [.. examples.Select(e => ((IReadOnlyList<int>)e.Ids, (IReadOnlyList<int>)e.Labels))];
         asked = section.ExactMatch switch { true => int.MaxValue, int count => count, _ => 0 };
         questions = [.. examples.Take(Math.Max(asked, section.Samples)).Select(e => Question(e, tokenizer)).Where(q => q.Prompt.Count > 0 && q.Prompt.Count < model.ContextLength)];
+        if (asked > 0 && examples.All(e => e.Prompt is ""))
+            throw new UsageException($"evaluate.exact_match compares answers to prompts, and none of the {examples.Count} rows has a prompt. Set it to false, or give rows with prompt and completion.");
         generation = new GenerationOptions { MaxNewTokens = section.MaxNewTokens, StopTokens = tokenizer.EndIds, Decode = ids => tokenizer.Decode(ids) };
         if (section.Choices is { } words) FindChoices(words, examples, tokenizer);
     }
@@ -67,7 +69,7 @@ internal sealed class Judge
 
     private static (IReadOnlyList<int> Prompt, string Completion) Question(Example example, Tokenizer tokenizer)
     {
-        if (example.Prompt is not null && example.Completion is not null) return (tokenizer.Encode(example.Prompt, parseSpecialTokens: false), example.Completion);
+        if (example.EncodePrompt(tokenizer) is { } prompt && example.Completion is not null) return (prompt, example.Completion);
         var start = Array.FindIndex(example.Labels, l => l != Example.Unsupervised);
         var end = Array.FindIndex(example.Labels, start, l => l == Example.Unsupervised);
         return (example.Ids[..start], tokenizer.Decode(example.Ids[start..(end < 0 ? example.Ids.Length : end)]));
@@ -85,7 +87,7 @@ internal sealed class Judge
         foreach (var example in examples)
         {
             var right = words.ToList().IndexOf(example.Completion ?? "");
-            if (right >= 0 && example.Prompt is not null) choices.Add((tokenizer.Encode(example.Prompt, parseSpecialTokens: false), right));
+            if (right >= 0 && example.EncodePrompt(tokenizer) is { } prompt) choices.Add((prompt, right));
             else if (problems.Count < 10) problems.Add($"row {example.Row}: the completion \"{example.Completion}\" is none of evaluate.choices.");
         }
         if (problems.Count > 0) throw new UsageException($"The rows cannot be judged by evaluate.choices:\n{string.Join('\n', problems.Select(p => $"  {p}"))}");

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -25,13 +26,13 @@ internal sealed class Results
         node = File.Exists(path) ? (JsonObject)JsonNode.Parse(File.ReadAllText(path))! : [];
     }
 
-    /// <summary>The scores before training, or null.</summary>
-    public JsonObject? Before => node["before"] as JsonObject;
-
-    /// <summary>Scores the base.</summary>
-    public IReadOnlyDictionary<string, double> ScoreBefore() => Score("before");
+    /// <summary>Scores the base, or says what an earlier process of the run found.</summary>
+    public IReadOnlyDictionary<string, double> ScoreBefore() => node["before"]?["scores"] is JsonObject known
+        ? known.Where(s => s.Key is not ("rows" or "tokens")).ToDictionary(s => s.Key, s => double.Parse(s.Value!.ToString(), CultureInfo.InvariantCulture))
+        : Score("before");
 
     /// <summary>Scores what was learned.</summary>
+    /// <exception cref="InvalidOperationException">Its loss is not finite.</exception>
     public IReadOnlyDictionary<string, double> ScoreAfter() => Score("after");
 
     /// <summary>Shows both, and answers side by side.</summary>
@@ -65,6 +66,8 @@ internal sealed class Results
     private IReadOnlyDictionary<string, double> Score(string when)
     {
         var scores = judge!.Score(screen, when == "before" ? "the base" : "the trained model");
+        if (when == "after" && !double.IsFinite(scores.Loss.PerToken))
+            throw new InvalidOperationException(FormattableString.Invariant($"The run has diverged: the held-out loss of what it learned is {scores.Loss.PerToken}. It is not saved, and what was saved before is intact. Lower the learning rate."));
         var answers = judge.Answers(samples, scores.Exact);
         node[when] = new JsonObject
         {

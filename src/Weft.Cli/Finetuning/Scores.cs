@@ -39,5 +39,5 @@ internal sealed record Scores(HeldOutLoss Loss, ExactMatchResult? Exact, ChoiceR
     }
 
     private static string Text(string name, double value) =>
-        (name is "exact_match" or "accuracy" ? $"{100 * value:0.0} %" : $"{value:0.0000}").ToString(CultureInfo.InvariantCulture);
+        name is "exact_match" or "accuracy" ? FormattableString.Invariant($"{100 * value:0.0} %") : FormattableString.Invariant($"{value:0.0000}");
 }

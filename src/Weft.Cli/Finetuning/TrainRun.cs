@@ -21,12 +21,13 @@ internal sealed class TrainRun : IDisposable
     private readonly BatchSource source;
     private readonly IReadOnlyList<Example> heldOut;
     private readonly Judge? judge;
+    private readonly TrainingState state;
+    private readonly Inputs inputs;
     private AdapterSet adapters;
 
     private TrainRun(Screen screen, RunFile run, int? threads)
     {
         (this.screen, this.run) = (screen, run);
-        run.Validate();
         run.Train.Options.Validate();
         LoadedModel.UseThreads(threads ?? run.Train.Threads);
         random.manual_seed(run.Train.Options.Seed);
@@ -51,6 +52,8 @@ internal sealed class TrainRun : IDisposable
         var tokens = run.Data.PackLength is { } pack ? (long)pack * run.Train.BatchSize : (long)Math.Ceiling(dataset.Train.Average(e => e.Ids.Length) * run.Train.BatchSize);
         PlanCommand.Table(screen, plan, plan.Rows(), plan.Estimate(tokens), tokens);
         adapters.Attach();
+        state = new TrainingState(adapters, run.Train.Options, source.BatchesPerEpoch);
+        inputs = Inputs.Of(run, model, dataset);
         if (heldOut.Count > 0) judge = new Judge(model, tokenizer, run.Evaluate, heldOut);
     }
 
@@ -59,49 +62,57 @@ internal sealed class TrainRun : IDisposable
     {
         if (name is "" or "." or ".." || name?.IndexOfAny(['/', '\\']) >= 0) throw new UsageException($"--name is \"{name}\"; it is the name of one folder in {run.Output}. Another place is output=DIR.");
         if (name is not null && Directory.Exists(Path.Combine(run.Output, name))) throw new IOException($"{Path.Combine(run.Output, name)} exists and is not overwritten. Resume that run with --resume, or give this one another name.");
+        run.Validate(judges: true);
         using var training = new TrainRun(screen, run, threads);
         using var folder = RunFolder.Create(run.Output, run.Name, name);
         folder.WriteText(RunNames.RunFile, RunFileWriter.Write(run));
-        return training.Run(folder);
+        return training.Run(folder, isResumed: false);
     }
 
     /// <summary>Goes on in the folder of an interrupted run.</summary>
     public static int Resume(Screen screen, RunFile run, string path, int? threads)
     {
+        run.Validate();
         using var folder = RunFolder.Resume(path);
         using var training = new TrainRun(screen, run, threads);
-        return training.Run(folder);
+        return training.Run(folder, isResumed: true);
     }
 
     /// <inheritdoc/>
-    public void Dispose() => model.Dispose();
+    public void Dispose()
+    {
+        state.Dispose();
+        model.Dispose();
+    }
 
-    private int Run(RunFolder folder)
+    private int Run(RunFolder folder, bool isResumed)
     {
         ShowData();
         screen.Head($"Run folder {folder.Path}");
         var configuration = RunFileWriter.Write(run);
-        using var state = new TrainingState(adapters, run.Train.Options, source.BatchesPerEpoch);
-        if (folder.State.Restore(state, configuration) is { } restored)
+        var restored = folder.State.Restore(state, configuration, inputs.Hashes);
+        if (restored is not null)
         {
             foreach (var note in restored.Notes) screen.Say(note);
             screen.Say($"Goes on after step {restored.Step} of {state.TotalSteps}.");
             folder.Metrics.CutBackTo(restored.Step);
         }
-        else
+        else if (isResumed)
         {
-            if (new FileInfo(folder.Metrics.Path).Length > 0) folder.Metrics.CutBackTo(-1); // what a run wrote that was killed before its first state
+            if (IsFinished(folder)) throw new IOException($"{folder.Path} holds what the run has learned and no saved state, so there is nothing to go on from, and it is not overwritten. Start a new run: weft train {Path.Combine(folder.Path, RunNames.RunFile)}");
+            screen.Say($"{folder.Path} has no saved state: the run starts again from its first step.");
+            folder.Metrics.CutBackTo(0); // what a run wrote that was killed before its first state; the base's evaluation stays true
         }
         var results = new Results(folder.Path, screen, judge, tokenizer, run.Evaluate);
-        if (judge is not null && results.Before is null) folder.Metrics.AppendEvaluation(0, results.ScoreBefore());
+        if (judge is not null) folder.Metrics.AppendEvaluation(0, results.ScoreBefore());
         using (screen.Interruption.Defer())
         {
-            if (!TakeSteps(folder, state, configuration)) return Interrupted(folder);
-            TakeBest(folder, state);
+            if (!TakeSteps(folder, configuration, restored?.Step)) return Interrupted(folder);
+            var judged = TakeBest(folder);
             var done = judge is null ? null : results.ScoreAfter();
-            if (done is not null) folder.Metrics.AppendEvaluation(state.Step, done);
+            if (done is not null) folder.Metrics.AppendEvaluation(judged, done);
             Save(folder);
-            Finish(folder, state, results);
+            Finish(folder, results);
         }
         return ExitCode.Done;
     }
@@ -116,7 +127,7 @@ internal sealed class TrainRun : IDisposable
     }
 
     // False when Ctrl-C ended it; the state is saved either way.
-    private bool TakeSteps(RunFolder folder, TrainingState state, string configuration)
+    private bool TakeSteps(RunFolder folder, string configuration, int? saved)
     {
         var options = state.Options;
         var token = screen.Interruption.Token;
@@ -128,33 +139,45 @@ internal sealed class TrainRun : IDisposable
             {
                 folder.Metrics.Append(step);
                 display.Show(step);
-                if (judge is not null && options.EvaluateEvery is { } every && (step.Index % every == 0 || step.Index == state.TotalSteps)) Evaluate(folder, state, display, step.Index);
-                if (step.Index % (options.SaveEvery ?? int.MaxValue) == 0) folder.State.Save(state, configuration);
+                if (judge is not null && options.EvaluateEvery is { } every && (step.Index % every == 0 || step.Index == state.TotalSteps)) Evaluate(folder, display, step.Index);
+                if (step.Index % (options.SaveEvery ?? int.MaxValue) == 0) Keep();
                 if (state.Evaluations.ShouldStop) break;
             }
         });
-        folder.State.Save(state, configuration);
+        if (saved != state.Step) Keep();
         if (state.Evaluations.ShouldStop) screen.Say($"Stopped after step {state.Step}: {options.Patience} evaluations in a row were no better than that after step {state.Evaluations.BestStep}.");
         return !token.IsCancellationRequested || state.Step == state.TotalSteps || state.Evaluations.ShouldStop;
+
+        void Keep()
+        {
+            folder.State.Save(state, configuration, inputs.Hashes);
+            saved = state.Step;
+        }
     }
 
-    private void Evaluate(RunFolder folder, TrainingState state, TrainingDisplay display, int step)
+    private void Evaluate(RunFolder folder, TrainingDisplay display, int step)
     {
         // Not cancelled: a step that is saved has its evaluation, so that a resumed run decides as an uninterrupted one.
         using var progress = display.Measurement("held-out loss", judge!.RowCount);
         var loss = judge.Loss(progress, CancellationToken.None);
         folder.Metrics.AppendEvaluation(step, new Dictionary<string, double> { ["loss"] = loss.PerToken, ["perplexity"] = loss.Perplexity });
         var isBest = state.Evaluations.Update(loss.PerToken, step);
-        if (isBest) folder.KeepBest(adapters.Save);
+        if (isBest)
+        {
+            state.CheckFinite();
+            folder.KeepBest(adapters.Save);
+        }
         display.Say(FormattableString.Invariant($"held out after step {step}: loss {loss.PerToken:0.0000}, perplexity {loss.Perplexity:0.00}{(isBest ? " (best)" : "")}"));
     }
 
-    private void TakeBest(RunFolder folder, TrainingState state)
+    // The step whose tensors are the run's result.
+    private int TakeBest(RunFolder folder)
     {
-        if (state.Evaluations.BestStep == 0 || state.Evaluations.BestStep == state.Step || !Directory.Exists(folder.BestPath)) return;
+        if (state.Evaluations.BestStep == 0 || state.Evaluations.BestStep == state.Step || !Directory.Exists(folder.BestPath)) return state.Step;
         adapters.Detach();
         adapters = AdapterSet.Load(folder.BestPath, model, "best");
         screen.Say($"The best on held-out rows is that of step {state.Evaluations.BestStep}; it is kept.");
+        return state.Evaluations.BestStep;
     }
 
     private void Save(RunFolder folder)
@@ -169,10 +192,10 @@ internal sealed class TrainRun : IDisposable
         ModelFolder.Write(target, model, tokenizer, generation, model.Tensors[0].Pretrained.dtype);
     }
 
-    private void Finish(RunFolder folder, TrainingState state, Results results)
+    private void Finish(RunFolder folder, Results results)
     {
         LossCurve.Write(folder.Metrics.Path, Path.Combine(folder.Path, RunNames.LossCurve), run.Name);
-        folder.WriteManifest(Inputs());
+        folder.WriteManifest(inputs.Files);
         var summary = results.Show();
         screen.Head("Saved");
         var trained = MethodOptions.TrainsEverything(run) ? "model/ (config, weights, tokenizer)" : "adapter_config.json, adapter_model.safetensors, weft.json";
@@ -195,14 +218,8 @@ internal sealed class TrainRun : IDisposable
             });
     }
 
-    private Dictionary<string, IReadOnlyList<string>> Inputs()
-    {
-        var inputs = new Dictionary<string, IReadOnlyList<string>> { ["data"] = [.. new[] { run.Data.Train!, run.Data.Heldout as string, run.Data.Rows }.OfType<string>()] };
-        if (run.Model is not string name) return inputs;
-        var found = Pretrained.Find(name);
-        inputs["base"] = File.Exists(found) ? [found] : [.. Directory.EnumerateFiles(found).Where(f => Path.GetExtension(f) is ".safetensors" or ".json" or ".gguf").Order(StringComparer.Ordinal)];
-        return inputs;
-    }
+    private static bool IsFinished(RunFolder folder) =>
+        File.Exists(Path.Combine(folder.Path, "adapter_config.json")) || Directory.Exists(Path.Combine(folder.Path, RunNames.Model));
 
     private IEnumerable<string> NextCommands(string folder)
     {
@@ -212,11 +229,14 @@ internal sealed class TrainRun : IDisposable
             yield return $"weft inspect {folder}";
             yield break;
         }
-        yield return $"weft generate --model {run.Model} --adapter {folder} --no-adapter {Quoted()}";
+        yield return $"weft generate --model {run.Model} --adapter {folder} --no-adapter {(IsRaw() ? "--raw " : "")}{Quoted()}";
         yield return $"weft merge --model {run.Model} --adapter {folder} --out merged";
         yield return $"weft export --to lora --model {run.Model} --adapter {folder} --out lora";
         yield return $"weft inspect {folder}";
     }
+
+    // Whether the prompt of a held-out row is to be given as it stands: no chat template wrote it, or its format has special tokens.
+    private bool IsRaw() => heldOut.Count > 0 && heldOut[0].Prompt is { } prompt && (tokenizer.ChatTemplate is not null || !heldOut[0].EncodePrompt(tokenizer)!.SequenceEqual(tokenizer.EncodePrompt(prompt)));
 
     // The prompt of a held-out row as a shell reads it: $'…' where it has lines.
     private string Quoted()

@@ -41,8 +41,9 @@ internal sealed record RunFile
         ?? throw new UsageException(Model is null ? "model is not given. Name a folder, a .gguf file, org/name or a built-in base: model=weft-tiny." : "model describes a new model, which only `weft train` can make.");
 
     /// <summary>Refuses a run without data, and numbers that nothing can be done with; the options of training are checked by themselves.</summary>
-    /// <exception cref="UsageException">No file of rows is named, or numbers are out of range: all of them.</exception>
-    internal void Validate()
+    /// <param name="judges">Whether what is set for judging must have held-out rows to judge by.</param>
+    /// <exception cref="UsageException">No file of rows is named, numbers are out of range, or settings would do nothing: all of them.</exception>
+    internal void Validate(bool judges = false)
     {
         if (Data.Train is null) throw new UsageException("data.train is not given. Name a file of rows (.jsonl, .json, .tsv): data.train=rows.jsonl, or --data rows.jsonl.");
         var problems = new List<string>();
@@ -53,6 +54,8 @@ internal sealed record RunFile
 
         Require(Data.Heldout is not double share || share is >= 0 and < 1, $"data.heldout is {Data.Heldout}; a share is from 0 to less than 1, and anything else the name of a file");
         Require(Data.HeldoutLimit is null or >= 1, $"data.heldout_limit is {Data.HeldoutLimit}; it must be 1 or more rows, or null for all");
+        Require(Data.Text.Skip >= 0, $"data.skip is {Data.Text.Skip}; it must be 0 or more rows");
+        Require(Data.Text.Limit is null or >= 1, $"data.limit is {Data.Text.Limit}; it must be 1 or more rows, or null for all");
         Require(Data.PackLength is null or >= 2, $"data.pack_length is {Data.PackLength}; it must be 2 or more tokens, or null to pack nothing");
         Require(Data.BucketBatches >= 1, $"data.bucket_batches is {Data.BucketBatches}; it must be 1 or more");
         Require(Train.BatchSize >= 1, $"train.batch_size is {Train.BatchSize}; it must be 1 or more rows");
@@ -62,6 +65,16 @@ internal sealed record RunFile
         Require(Evaluate.MaxNewTokens >= 1, $"evaluate.max_new_tokens is {Evaluate.MaxNewTokens}; an answer has at least one token");
         Require(Evaluate.BatchSize >= 1, $"evaluate.batch_size is {Evaluate.BatchSize}; it must be 1 or more rows");
         Require(Evaluate.Samples >= 0, $"evaluate.samples is {Evaluate.Samples}; it must be 0 or more rows");
+        if (judges && (Data.Heldout is null or 0.0))
+        {
+            (string Key, bool IsSet)[] judging =
+            [
+                ("train.evaluate_every", Train.Options.EvaluateEvery is not null), ("train.patience", Train.Options.Patience is not null), ("data.heldout_limit", Data.HeldoutLimit is not null),
+                ("evaluate.exact_match", Evaluate.ExactMatch is not (false or 0)), ("evaluate.choices", Evaluate.Choices is { Count: > 0 }),
+            ];
+            var set = judging.Where(j => j.IsSet).Select(j => j.Key).ToList();
+            Require(set.Count == 0, $"{string.Join(", ", set)} {(set.Count == 1 ? "is" : "are")} set, and there are no held-out rows to judge by; name some (data.heldout=rows.jsonl, or a share: data.heldout=0.1), or set {(set.Count == 1 ? "it" : "each")} to null (exact_match to false)");
+        }
         if (problems.Count > 0) throw new UsageException($"These settings do not work:\n  {string.Join("\n  ", problems)}");
     }
 }

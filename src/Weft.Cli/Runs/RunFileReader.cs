@@ -75,7 +75,8 @@ internal static class RunFileReader
                 problems.Add($"\"{setting}\" is no setting. Settings are key=value, as train.learning_rate=1e-3.");
                 continue;
             }
-            var (key, value) = (setting[..cut], YamlReader.Value(setting[(cut + 1)..], setting[..cut]));
+            var (key, word) = (setting[..cut], setting[(cut + 1)..]);
+            var value = word is ['{' or '[', ..] && IsText(key) ? JsonValue.Create(word) : YamlReader.Value(word, key); // {sentence} is a format, not a mapping
             var parts = key.Split('.');
             var at = document.Root;
             for (var i = 0; i < parts.Length - 1; i++)
@@ -90,6 +91,14 @@ internal static class RunFileReader
             if (value is JsonObject section) set.UnionWith(section.Select(m => $"{key}.{m.Key}"));
         }
         return set;
+    }
+
+    private static bool IsText(string key)
+    {
+        Type? type = typeof(RunFile);
+        foreach (var part in key.Split('.'))
+            type = type is not null && Binder.IsSection(type) ? Setting.Of(type).FirstOrDefault(s => s.Key == part && s.Property.GetCustomAttribute<OneOfAttribute>() is null)?.Property.PropertyType : null;
+        return type == typeof(string);
     }
 
     private static void ResolvePaths(JsonObject values, Type record, string folder, Func<string, bool> isMeant, string path)

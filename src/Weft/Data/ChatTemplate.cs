@@ -8,18 +8,19 @@ public sealed partial class ChatTemplate
 {
     private const string Recognised = "ChatML in its usual forms (with or without a default system message)";
     private readonly string? defaultSystem;
+    private readonly bool headsAnswers;
 
-    private ChatTemplate(string name, string? defaultSystem)
+    private ChatTemplate(string name, string? defaultSystem, bool headsAnswers)
     {
         Name = name;
-        this.defaultSystem = defaultSystem;
+        (this.defaultSystem, this.headsAnswers) = (defaultSystem, headsAnswers);
     }
 
     /// <summary>The template's name.</summary>
     public string Name { get; }
 
     /// <summary>ChatML without a default system message.</summary>
-    public static ChatTemplate ChatMl { get; } = new("chatml", null);
+    public static ChatTemplate ChatMl { get; } = new("chatml", null, true);
 
     /// <summary>The names under which a template can be asked for.</summary>
     public static IReadOnlyList<string> Known { get; } = ["chatml"];
@@ -31,9 +32,12 @@ public sealed partial class ChatTemplate
     {
         ArgumentNullException.ThrowIfNull(templateText);
         if (templateText == "chatml") return ChatMl;
-        var text = templateText.Replace("\\n", "\n", StringComparison.Ordinal).TrimEnd('\n');
-        foreach (var form in new[] { OneLine(), Blocks() })
-            if (form.Match(text) is { Success: true } match) return new("chatml", match.Groups["system"] is { Success: true } system ? system.Value : null);
+        var text = templateText.TrimEnd('\n');
+        // The space that a tag with a minus takes away, then the escapes of strings; what they stand in holds nothing else that either could meet.
+        var joined = Trimmed().Replace(text, "").Replace("\\n", "\n", StringComparison.Ordinal);
+        if (OneLine().Match(joined) is { Success: true } line)
+            return new("chatml", line.Groups["system"] is { Success: true } said ? said.Value.Replace("\\'", "'", StringComparison.Ordinal) : null, line.Groups["head"].Success);
+        if (Blocks().Match(text) is { Success: true } blocks) return new("chatml", blocks.Groups["system"].Value, true);
         var first = templateText.Split('\n')[0];
         throw new NotSupportedException($"The chat template that begins \"{(first.Length > 80 ? first[..80] + "…" : first)}\" is not known. Known: {Recognised}; "
             + "name one (chat_template: chatml) if the model was trained with it, or use prompt and completion instead of messages.");
@@ -41,13 +45,13 @@ public sealed partial class ChatTemplate
 
     /// <summary>The text of a conversation.</summary>
     /// <param name="messages">The turns.</param>
-    /// <param name="addGenerationPrompt">Whether the head of the assistant's next turn follows.</param>
+    /// <param name="addGenerationPrompt">Whether the head of the assistant's next turn follows, where the template writes one.</param>
     /// <exception cref="ArgumentException">There are no messages.</exception>
     public string Render(IReadOnlyList<ChatMessage> messages, bool addGenerationPrompt) => Write(messages, addGenerationPrompt).Text;
 
     /// <summary>The text of a conversation, with whose words stand where.</summary>
     /// <param name="messages">The turns.</param>
-    /// <param name="addGenerationPrompt">Whether the head of the assistant's next turn follows.</param>
+    /// <param name="addGenerationPrompt">Whether the head of the assistant's next turn follows, where the template writes one.</param>
     /// <exception cref="ArgumentException">There are no messages.</exception>
     public Conversation Write(IReadOnlyList<ChatMessage> messages, bool addGenerationPrompt = false)
     {
@@ -67,7 +71,7 @@ public sealed partial class ChatTemplate
             if (message.Role == "assistant") assistant.Add((start, text.Length));
             text.Append('\n');
         }
-        if (addGenerationPrompt) text.Append("<|im_start|>assistant\n");
+        if (addGenerationPrompt && headsAnswers) text.Append("<|im_start|>assistant\n");
         return new(text.ToString(), contents, assistant);
 
         void Own(string words)
@@ -77,13 +81,17 @@ public sealed partial class ChatTemplate
         }
     }
 
+    [GeneratedRegex(@"(?<=-[%}]\})[ \t\r\n]+|[ \t\r\n]+(?=\{[%{]-)", RegexOptions.CultureInvariant)]
+    private static partial Regex Trimmed();
+
     // One line of tags; the message's parts as attributes or as items, each newline written or escaped.
     [GeneratedRegex("""
-        ^\{%-?\ for\ message\ in\ messages\ -?%\}
-        (?:\{%-?\ if\ loop\.first\ and\ messages\[0\](?:\['role'\]|\.role)\ !=\ 'system'\ -?%\}\{\{-?\ ?'<\|im_start\|>system\n(?<system>[^'{}]*)<\|im_end\|>\n'\ ?-?\}\}\{%-?\ endif\ -?%\})?
+        ^(?:\{%-?\ if\ not\ add_generation_prompt\ is\ defined\ -?%\}\{%-?\ set\ add_generation_prompt\ =\ false\ -?%\}\{%-?\ endif\ -?%\})?
+        \{%-?\ for\ message\ in\ messages\ -?%\}
+        (?:\{%-?\ if\ loop\.first\ and\ messages\[0\](?:\['role'\]|\.role)\ !=\ 'system'\ -?%\}\{\{-?\ ?'<\|im_start\|>system\n(?<system>(?:[^'{}\\]|\\')*)<\|im_end\|>\n'\ ?-?\}\}\{%-?\ endif\ -?%\})?
         \{\{-?\ ?'<\|im_start\|>'\ \+\ message(?:\['role'\]|\.role)\ \+\ '\n'\ \+\ message(?:\['content'\]|\.content)\ \+\ '<\|im_end\|>(?:'\ \+\ '\n'|\n')\ ?-?\}\}
         \{%-?\ endfor\ -?%\}
-        \{%-?\ if\ add_generation_prompt\ -?%\}\{\{-?\ ?'<\|im_start\|>assistant\n'\ ?-?\}\}\{%-?\ endif\ -?%\}$
+        (?<head>\{%-?\ if\ add_generation_prompt\ -?%\}\{\{-?\ ?'<\|im_start\|>assistant\n'\ ?-?\}\}\{%-?\ endif\ -?%\})?$
         """, RegexOptions.IgnorePatternWhitespace | RegexOptions.CultureInvariant)]
     private static partial Regex OneLine();
 

@@ -56,7 +56,7 @@ public sealed record DataOptions
     /// <summary>What a row says; auto looks at the first row's fields.</summary>
     public RowKind Kind { get; init; }
 
-    /// <summary>How the prompt is written, with fields in braces ("Review: {sentence}\nSentiment:"; {{ and }} are braces); null takes the field prompt.</summary>
+    /// <summary>How the prompt is written, with fields in braces ("Review: {sentence}\nSentiment:"; {{ and }} are braces; special tokens written here count, those in a field's value are text); null takes the field prompt.</summary>
     public string? Prompt { get; init; }
 
     /// <summary>How the completion is written, likewise; null takes the field completion.</summary>

@@ -7,7 +7,7 @@ public static class Examples
 {
     /// <summary>The examples of rows, in order.</summary>
     /// <remarks>
-    /// Prompt and completion are encoded as one text, special tokens in them taken as text. A token is supervised when its span reaches past
+    /// Prompt and completion are encoded as one text. Special tokens in a format count; in a row's own words they are text. A token is supervised when its span reaches past
     /// the prompt; so a token across the border is, and the tokens are those the model would see. The first token never is.
     /// </remarks>
     /// <param name="texts">The rows' texts.</param>
@@ -80,7 +80,7 @@ public static class Examples
 
     private static Example Single(RowText text, Tokenizer tokenizer, int? end)
     {
-        var encoding = tokenizer.EncodeWithOffsets(text.Prompt + text.Completion, parseSpecialTokens: false);
+        var encoding = text.Words is { } words ? tokenizer.EncodeRow(text.Prompt + text.Completion, words) : tokenizer.EncodeWithOffsets(text.Prompt + text.Completion, parseSpecialTokens: false);
         var border = text.Prompt.EnumerateRunes().Count();
         List<int> ids = [.. encoding.Ids];
         var labels = ids.Select((id, i) => i > 0 && (encoding.Sequences[i] is null || encoding.Offsets[i].End > border) ? id : Example.Unsupervised).ToList();
@@ -89,7 +89,7 @@ public static class Examples
             labels.Add(ids.Count > 0 ? token : Example.Unsupervised);
             ids.Add(token);
         }
-        return new([.. ids], [.. labels], text.Row.Number, text.Prompt, text.Completion);
+        return new([.. ids], [.. labels], text.Row.Number, text.Prompt, text.Completion) { Words = text.Words };
     }
 
     private static Example OfConversation(RowText text, Tokenizer tokenizer, ChatTemplate template)

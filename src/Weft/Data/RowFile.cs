@@ -24,6 +24,8 @@ public enum RowFormat
 /// <summary>Reads the rows of a data file.</summary>
 public static class RowFile
 {
+    private const string LinesHint = "Of a file with an object on each line say format: jsonl.";
+
     /// <summary>The rows in order.</summary>
     /// <param name="path">The file: UTF-8, a byte order mark is allowed.</param>
     /// <param name="format">How it is written.</param>
@@ -84,9 +86,9 @@ public static class RowFile
                 if (Fields(JsonNode.Parse(content)) is { } fields) rows.Add(new(rows.Count, line, fields));
                 else problems.Add($"line {line} is {(content.Length > 40 ? content[..40] + "…" : content)}, not a JSON object");
             }
-            catch (Exception e) when (e is JsonException or ArgumentException)
+            catch (Exception e) when (e is JsonException or ArgumentException or InvalidOperationException)
             {
-                problems.Add($"line {line} is not valid JSON: {Shorten(e.Message)}");
+                problems.Add($"line {line} {Reason(e)}");
             }
         }
         problems.ThrowIfAny();
@@ -103,22 +105,23 @@ public static class RowFile
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException($"{path}: line {e.LineNumber + 1} is not valid JSON: {Shorten(e.Message)}", e);
+            throw new InvalidDataException($"{path}: line {e.LineNumber + 1} is not valid JSON: {Shorten(e.Message)}{(text.AsSpan().TrimStart().StartsWith('{') ? $" {LinesHint}" : "")}", e);
         }
-        if (json is not System.Text.Json.Nodes.JsonArray array) throw new InvalidDataException($"{path} holds {json?.GetValueKind().ToString() ?? "null"}, not an array of rows. Of a file with an object on each line say format: jsonl.");
+        if (json is not System.Text.Json.Nodes.JsonArray array) throw new InvalidDataException($"{path} holds {json?.GetValueKind().ToString() ?? "null"}, not an array of rows. {LinesHint}");
         var (rows, problems) = (new List<DataRow>(), new Problems(path));
         using var lines = LinesOfItems(text).GetEnumerator();
-        foreach (var item in array)
+        for (var i = 0; i < array.Count; i++)
         {
+            var item = array[i];
             var line = lines.MoveNext() ? lines.Current : 0;
             try
             {
                 if (Fields(item) is { } fields) rows.Add(new(rows.Count, line, fields));
-                else problems.Add($"item {rows.Count} (line {line}) is {item?.GetValueKind().ToString() ?? "null"}, not an object");
+                else problems.Add($"item {i} (line {line}) is {item?.GetValueKind().ToString() ?? "null"}, not an object");
             }
-            catch (ArgumentException e)
+            catch (Exception e) when (e is ArgumentException or InvalidOperationException)
             {
-                problems.Add($"item {rows.Count} (line {line}): {Shorten(e.Message)}");
+                problems.Add($"item {i} (line {line}) {Reason(e)}");
             }
         }
         problems.ThrowIfAny();
@@ -166,7 +169,25 @@ public static class RowFile
         return rows;
     }
 
-    private static Dictionary<string, JsonNode?>? Fields(JsonNode? node) => (node as JsonObject)?.ToDictionary(f => f.Key, f => f.Value);
+    private static Dictionary<string, JsonNode?>? Fields(JsonNode? node)
+    {
+        Take(node);
+        return (node as JsonObject)?.ToDictionary(f => f.Key, f => f.Value);
+    }
+
+    // A JsonNode is read when it is asked for: only then does it find a key that stands there twice, or half of a surrogate pair.
+    private static void Take(JsonNode? node)
+    {
+        if (node is JsonObject members)
+            foreach (var (_, value) in members) Take(value);
+        else if (node is System.Text.Json.Nodes.JsonArray items)
+            foreach (var item in items) Take(item);
+        else if (node is JsonValue value) value.TryGetValue<string>(out _);
+    }
+
+    private static string Reason(Exception e) => e is InvalidOperationException
+        ? "holds half of a surrogate pair, as \\ud83d without \\ude00 behind it; write the whole character"
+        : $"is not valid JSON: {Shorten(e.Message)}";
 
     // Without System.Text.Json's own position, which counts from 0 and within the line.
     private static string Shorten(string message) => message.Split(" LineNumber:")[0].Split(" Path:")[0];

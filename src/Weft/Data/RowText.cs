@@ -11,6 +11,9 @@ namespace Weft.Data;
 /// <param name="Messages">The turns of a conversation; null for the other kinds.</param>
 public sealed record RowText(DataRow Row, string Prompt, string Completion, IReadOnlyList<ChatMessage>? Messages = null)
 {
+    /// <summary>Spans of prompt and completion together, in UTF-16 units, that are the row's own words: special tokens there are text. Null: all of it.</summary>
+    internal IReadOnlyList<(int Start, int End)>? Words { get; init; }
+
     /// <summary>Writes rows as the options say.</summary>
     /// <param name="rows">The rows.</param>
     /// <param name="options">Formats, labels, kind.</param>
@@ -61,7 +64,8 @@ public sealed record RowText(DataRow Row, string Prompt, string Completion, IRea
     {
         var prompt = Fill(options.Prompt ?? "{prompt}", row, options, labels: false, problems);
         var completion = Fill(options.Completion ?? "{completion}", row, options, labels: true, problems);
-        return prompt is null || completion is null ? null : new(row, prompt, completion);
+        if (prompt is not var (question, own) || completion is not var (answer, said)) return null;
+        return new(row, question, answer) { Words = [.. own, .. said.Select(s => (s.Start + question.Length, s.End + question.Length))] };
     }
 
     private static RowText? OfInstruction(DataRow row, DataOptions options, Problems problems)
@@ -69,7 +73,9 @@ public sealed record RowText(DataRow Row, string Prompt, string Completion, IRea
         var (instruction, output) = (Field(row, "instruction", options, problems), Field(row, "output", options, problems));
         if (instruction is null || output is null) return null;
         if (options.InstructionTemplate != "alpaca")
-            return Fill(options.InstructionTemplate, row, options, labels: false, problems, optional: "input") is { } prompt ? new(row, prompt, output) : null;
+            return Fill(options.InstructionTemplate, row, options, labels: false, problems, optional: "input") is var (prompt, own)
+                ? new(row, prompt, output) { Words = [.. own, (prompt.Length, prompt.Length + output.Length)] }
+                : null;
         var input = row.Text("input") is { } found ? options.Trim ? found.Trim() : found : "";
         return new(row, Alpaca(instruction, input), output);
     }
@@ -83,7 +89,8 @@ public sealed record RowText(DataRow Row, string Prompt, string Completion, IRea
     {
         if (row.Fields.GetValueOrDefault("messages") is not JsonArray { Count: > 0 } list)
         {
-            problems.Add($"{row.Place}: messages is {(row.Fields.ContainsKey("messages") ? "no list of turns" : "missing")}; the row has {row.FieldNames}");
+            var what = row.Fields.GetValueOrDefault("messages") is JsonArray ? "holds no turn" : row.Fields.ContainsKey("messages") ? "is no list of turns" : "is missing";
+            problems.Add($"{row.Place}: messages {what}; the row has {row.FieldNames}");
             return null;
         }
         var messages = new List<ChatMessage>();
@@ -107,10 +114,10 @@ public sealed record RowText(DataRow Row, string Prompt, string Completion, IRea
         return null;
     }
 
-    // Null after a problem.
-    private static string? Fill(string format, DataRow row, DataOptions options, bool labels, Problems problems, string? optional = null)
+    // The text, and where in it the row's own words stand; null after a problem.
+    private static (string Text, List<(int Start, int End)> Words)? Fill(string format, DataRow row, DataOptions options, bool labels, Problems problems, string? optional = null)
     {
-        var text = new StringBuilder();
+        var (text, words) = (new StringBuilder(), new List<(int, int)>());
         for (var i = 0; i < format.Length; i++)
         {
             var letter = format[i];
@@ -132,12 +139,13 @@ public sealed record RowText(DataRow Row, string Prompt, string Completion, IRea
                     }
                     value = label;
                 }
+                else words.Add((text.Length, text.Length + value.Length)); // a label is the run file's word, as the format is
                 text.Append(value);
                 continue;
             }
             text.Append(letter);
         }
-        return text.ToString();
+        return (text.ToString(), words);
     }
 
     private static string Short(string text) => text.Length > 60 ? text[..60] + "…" : text;

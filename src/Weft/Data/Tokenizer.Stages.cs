@@ -37,9 +37,17 @@ public sealed partial class Tokenizer
     /// <summary>Ids of a text with special tokens parsed only outside some spans, and where each token stands, in UTF-16 units; nothing is added around it.</summary>
     internal (int[] Ids, (int Start, int End)[] Spans) EncodeOutside(string text, IReadOnlyList<(int Start, int End)> literal)
     {
-        var encoding = EncodeAlone(text, (start, end) => !literal.Any(span => span.Start < end && start < span.End), conversation: true);
+        var encoding = EncodeAlone(text, Outside(literal), conversation: true);
         return ([.. encoding.Ids], [.. encoding.Offsets]);
     }
+
+    /// <summary>The tokens of a row, special ones parsed only outside some spans, in UTF-16 units; what is put around a text is put around it.</summary>
+    internal Encoding EncodeRow(string text, IReadOnlyList<(int Start, int End)> literal) => postProcessor.Process(EncodeAlone(text, Outside(literal)), null, addSpecialTokens: true);
+
+    /// <summary>The ids of a row's prompt, likewise.</summary>
+    internal int[] EncodePrompt(string text, IReadOnlyList<(int Start, int End)> literal) => [.. before, .. EncodeAlone(text, Outside(literal)).Ids];
+
+    private static Func<int, int, bool> Outside(IReadOnlyList<(int Start, int End)> literal) => (start, end) => !literal.Any(span => span.Start < end && start < span.End);
 
     private Encoding EncodeAlone(string text, Func<int, int, bool> parseSpecial, bool conversation = false)
     {

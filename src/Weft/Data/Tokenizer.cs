@@ -119,6 +119,11 @@ public sealed partial class Tokenizer
         return [.. ids];
     }
 
+    /// <summary>The ids of a prompt: the tokens that begin a text are added, those that end it are not, since an answer follows.</summary>
+    /// <param name="text">The prompt.</param>
+    /// <param name="parseSpecialTokens">Whether special tokens written in the prompt become their ids; false is right for text from users.</param>
+    public int[] EncodePrompt(string text, bool parseSpecialTokens = false) => [.. before, .. Encode(text, addSpecialTokens: false, parseSpecialTokens)];
+
     /// <summary>The tokens of a text, or of a pair of texts, with their offsets.</summary>
     /// <param name="text">The text.</param>
     /// <param name="pair">The second text; null for one alone.</param>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -18,6 +19,7 @@ public sealed class MetricsLog : IDisposable
     private readonly string folder;
     private FileStream lines;
     private SummaryWriter events;
+    private HashSet<int>? evaluated; // steps that have an evaluation; null until it is asked for
 
     /// <summary>Opens the log of a run folder at its end.</summary>
     /// <param name="folder">The run folder.</param>
@@ -50,14 +52,16 @@ public sealed class MetricsLog : IDisposable
         ["elapsed_seconds"] = step.ElapsedSeconds,
     });
 
-    /// <summary>Writes the line of an evaluation.</summary>
-    /// <param name="step">The step it was made after; 0 before training.</param>
+    /// <summary>Writes the line of an evaluation, in the place of an earlier one of the same step where there is one.</summary>
+    /// <param name="step">The step whose tensors were judged; 0 before training.</param>
     /// <param name="results">Its results by name (<c>loss</c> in nats per supervised token, <c>exact_match</c> …); a result that is not finite is written as a string.</param>
     public void AppendEvaluation(int step, IReadOnlyDictionary<string, double> results)
     {
         var line = new JsonObject { [StepKey] = step };
-        foreach (var (name, value) in results) line[EvaluationPrefix + name] = double.IsFinite(value) ? value : value.ToString();
-        Write(line);
+        foreach (var (name, value) in results) line[EvaluationPrefix + name] = double.IsFinite(value) ? value : value.ToString(CultureInfo.InvariantCulture);
+        evaluated ??= [.. Read().Where(IsEvaluation).Select(l => (int)l[StepKey]!)];
+        if (evaluated.Add(step)) Write(line);
+        else Replace(line);
     }
 
     /// <summary>Cuts the log back to a step, so that a resumed run writes no step twice; a line that a killed process left half written goes too.</summary>
@@ -65,8 +69,30 @@ public sealed class MetricsLog : IDisposable
     /// <exception cref="IOException">The folder cannot be written.</exception>
     public void CutBackTo(int step)
     {
+        Rewrite([.. Read().Where(l => (int)l[StepKey]! <= step)]);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => lines.Dispose();
+
+    private List<JsonObject> Read()
+    {
+        using var reader = new StreamReader(new FileStream(Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite)); // it is open for writing, too
+        return [.. reader.ReadToEnd().Split('\n').Select(Parse).OfType<JsonObject>()];
+    }
+
+    private static bool IsEvaluation(JsonObject line) => line.Any(m => m.Key.StartsWith(EvaluationPrefix, StringComparison.Ordinal));
+
+    private void Replace(JsonObject line)
+    {
+        line[TimeKey] = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+        Rewrite([.. Read().Select(l => IsEvaluation(l) && (int)l[StepKey]! == (int)line[StepKey]! ? line : l)]);
+    }
+
+    private void Rewrite(IReadOnlyList<JsonObject> kept)
+    {
         lines.Dispose();
-        var kept = File.ReadLines(Path).Select(Parse).OfType<JsonObject>().Where(l => (int)l[StepKey]! <= step).ToList();
+        evaluated = null;
         AtomicFile.Write(Path, s =>
         {
             foreach (var line in kept) s.Write(Bytes(line));
@@ -76,9 +102,6 @@ public sealed class MetricsLog : IDisposable
         events = utils.tensorboard.SummaryWriter(folder, createRunName: false, filename_suffix: ".resumed");
         foreach (var line in kept) Plot(line);
     }
-
-    /// <inheritdoc/>
-    public void Dispose() => lines.Dispose();
 
     private static byte[] Bytes(JsonObject line) => Encoding.UTF8.GetBytes(line.ToJsonString() + "\n");
 

@@ -103,9 +103,8 @@ public sealed class RunFolder : IDisposable
     }
 
     /// <summary>Writes <c>manifest.json</c>: version of the code, and SHA-256 and bytes of what went in and of every file of the run.</summary>
-    /// <param name="inputs">Files that went in, by what they are (<c>base</c>, <c>data</c> …).</param>
-    /// <exception cref="FileNotFoundException">A file that went in is not there.</exception>
-    public void WriteManifest(IReadOnlyDictionary<string, IReadOnlyList<string>> inputs)
+    /// <param name="inputs">Files that went in, by what they are (<c>base</c>, <c>data</c> …), as they were when the run began.</param>
+    public void WriteManifest(IReadOnlyDictionary<string, IReadOnlyList<InputFile>> inputs)
     {
         var outputs = Directory.EnumerateFiles(Path, "*", SearchOption.AllDirectories)
             .Select(f => System.IO.Path.GetRelativePath(Path, f).Replace('\\', '/'))
@@ -115,8 +114,8 @@ public sealed class RunFolder : IDisposable
         {
             Weft = typeof(RunFolder).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion,
             Threads = get_num_threads(),
-            Inputs = inputs.ToDictionary(i => i.Key, i => i.Value.Select(f => Entry(f, f)).ToList()),
-            Outputs = outputs.Select(f => Entry(f, System.IO.Path.Combine(Path, f))).ToList(),
+            Inputs = inputs.ToDictionary(i => i.Key, i => i.Value.Select(f => Entry(f.Path, f.Bytes, f.Sha256)).ToList()),
+            Outputs = outputs.Select(f => (Name: f, File: System.IO.Path.Combine(Path, f))).Select(f => Entry(f.Name, new FileInfo(f.File).Length, FileHash.Of(f.File))).ToList(),
         };
         AtomicFile.Write(System.IO.Path.Combine(Path, ManifestName), s => JsonSerializer.Serialize(s, manifest, json));
     }
@@ -128,8 +127,7 @@ public sealed class RunFolder : IDisposable
         held.Dispose();
     }
 
-    private static Dictionary<string, object> Entry(string name, string file) =>
-        new() { ["file"] = name, ["bytes"] = new FileInfo(file).Length, ["sha256"] = FileHash.Of(file) };
+    private static Dictionary<string, object?> Entry(string name, long bytes, string? hash) => new() { ["file"] = name, ["bytes"] = bytes, ["sha256"] = hash };
 
     // null when another run has the name; making the lock file decides between two processes that want it at once
     private static RunFolder? Claim(string path)

@@ -21,7 +21,7 @@ public sealed record TrainOptions
     /// <summary>Steps over which the rate rises from 0; null takes <see cref="WarmupRatio"/>.</summary>
     public int? WarmupSteps { get; init; }
 
-    /// <summary>Share of all steps, rounded up, over which the rate rises from 0.</summary>
+    /// <summary>Share of all steps, rounded up, over which the rate rises from 0; the last step is never one of them.</summary>
     public double WarmupRatio { get; init; } = 0.03;
 
     /// <summary>λ of decoupled weight decay.</summary>
@@ -56,11 +56,17 @@ public sealed record TrainOptions
 
     /// <summary>Number of steps of a run.</summary>
     /// <param name="batchesPerEpoch">Batches of one pass over the data; the last step of a pass may be made of fewer than <see cref="Accumulation"/>.</param>
-    public int TotalSteps(int batchesPerEpoch) => Steps ?? checked(Epochs * (int)Math.Ceiling(batchesPerEpoch / (double)Accumulation));
+    /// <exception cref="ArgumentException">There are more than an int can count.</exception>
+    public int TotalSteps(int batchesPerEpoch)
+    {
+        if (Steps is { } given) return given;
+        var counted = Epochs * (long)Math.Ceiling(batchesPerEpoch / (double)Accumulation);
+        return counted <= int.MaxValue ? (int)counted : throw new ArgumentException($"epochs is {Epochs}, which is {counted} steps; a run has at most {int.MaxValue}.");
+    }
 
     /// <summary>The schedule of a run.</summary>
     /// <param name="totalSteps">Number of its steps.</param>
-    public Schedule ScheduleOver(int totalSteps) => new(Schedule, totalSteps, WarmupSteps ?? (int)Math.Ceiling(totalSteps * WarmupRatio));
+    public Schedule ScheduleOver(int totalSteps) => new(Schedule, totalSteps, WarmupSteps ?? Math.Min((int)Math.Ceiling(totalSteps * WarmupRatio), totalSteps - 1)); // a run of one step would learn nothing
 
     /// <summary>Refuses values that cannot be trained with.</summary>
     /// <exception cref="ArgumentException">Values are out of range or contradict each other; all of them are listed.</exception>
@@ -78,7 +84,7 @@ public sealed record TrainOptions
         Require(double.IsFinite(LearningRate) && LearningRate > 0, $"learning_rate is {LearningRate}; it must be a number above 0 (LoRA and WeGeFT mostly take 1e-4 to 5e-3)");
         Require(Enum.IsDefined(Schedule), $"schedule is {Schedule}; it must be one of {string.Join(", ", Enum.GetNames<ScheduleShape>())}");
         Require(WarmupSteps is null or >= 0, $"warmup_steps is {WarmupSteps}; it must be 0 or more");
-        Require(Steps is null || WarmupSteps is null || WarmupSteps <= Steps, $"warmup_steps is {WarmupSteps} of {Steps} steps; the rate would never reach its peak");
+        Require(Steps is null || WarmupSteps is null || WarmupSteps < Steps, $"warmup_steps is {WarmupSteps} of {Steps} steps; the rate would never reach its peak");
         Require(WarmupRatio is >= 0 and <= 1, $"warmup_ratio is {WarmupRatio}; it must be from 0 to 1");
         Require(double.IsFinite(WeightDecay) && WeightDecay >= 0, $"weight_decay is {WeightDecay}; it must be 0 or more");
         Require(Beta1 is >= 0 and < 1, $"beta1 is {Beta1}; it must be from 0 to below 1");

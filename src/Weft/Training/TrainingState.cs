@@ -20,6 +20,8 @@ public sealed class TrainingState : IDisposable
         Options = options;
         BatchesPerEpoch = batchesPerEpoch;
         TotalSteps = options.TotalSteps(batchesPerEpoch);
+        if (options.WarmupSteps >= TotalSteps)
+            throw new ArgumentException($"warmup_steps is {options.WarmupSteps} of {TotalSteps} steps; the rate would never reach its peak. Lower it, or train for more steps.");
         Schedule = options.ScheduleOver(TotalSteps);
         Trained = [.. groups.SelectMany(g => g.Tensors)];
         Updates = updates ?? [];
@@ -74,6 +76,19 @@ public sealed class TrainingState : IDisposable
 
     // State of the CPU's random generator that the next step starts from, (bytes) uint8; null goes on with what the generator holds.
     internal Tensor? Generator { get; set; }
+
+    /// <summary>Refuses to go on when an update has made a trained tensor infinite or not a number.</summary>
+    /// <exception cref="InvalidOperationException">One is; the message names it.</exception>
+    public void CheckFinite()
+    {
+        using var scope = NewDisposeScope();
+        using var frozen = no_grad();
+        var bad = Trained.Where(t => !t.Value.isfinite().all().item<bool>()).Select(t => t.Key).ToList();
+        if (bad.Count == 0) return;
+        throw new InvalidOperationException(
+            $"The run has diverged: after step {Step} {string.Join(", ", bad.Take(10))}{(bad.Count > 10 ? $" and {bad.Count - 10} more tensors" : "")} " +
+            $"{(bad.Count == 1 ? "is" : "are")} not finite. It is not saved, and what was saved before is intact. Lower the learning rate (it is {FormattableString.Invariant($"{Options.LearningRate:g3}")}).");
+    }
 
     /// <inheritdoc/>
     public void Dispose()

@@ -48,6 +48,7 @@ public sealed class CommandLineTests
     [InlineData("There is no method \"wegfet\". Did you mean WeGeFT?", "methods", "wegfet")]
     [InlineData("There is no completion for \"bahs\". Did you mean bash?", "completion", "bahs")]
     [InlineData("--resume goes on with a run as it was", "train", "--resume", "x", "train.steps=3")]
+    [InlineData("--resume goes on with a run as it was", "train", "--resume", "x", "--data", "rows.jsonl")]
     [InlineData("--dtype is fp8; it is fp32 or bf16.", "convert", "a.gguf", "b", "--dtype", "fp8")]
     public void What_cannot_be_understood_is_said_with_what_is_near(string message, params string[] args)
     {

@@ -95,6 +95,18 @@ public sealed class RunFileTests
         Assert.Equal(0.25, run.Data.Heldout);
     }
 
+    [Theory]
+    [InlineData("data.prompt={sentence}", "{sentence}")]
+    [InlineData("data.prompt={a}: [x] {b", "{a}: [x] {b")]
+    [InlineData("data.prompt=\"{a}\\n\"", "{a}\n")]
+    [InlineData("data.prompt=null", null)]
+    public void A_text_that_is_typed_may_begin_with_a_brace(string setting, string? prompt)
+    {
+        var run = Read(Yaml, "run.yaml", setting, "data.columns={prompt: sentence}");
+        Assert.Equal(prompt, run.Data.Text.Prompt);
+        Assert.Equal("sentence", run.Data.Text.Columns["prompt"]);
+    }
+
     [Fact]
     public void Paths_are_seen_from_the_file_and_those_that_are_typed_from_here()
     {

@@ -95,6 +95,8 @@ public sealed class TrainTests
     [InlineData("adapter.target_modules=[nothing]", "matches no module")]
     [InlineData("evaluate.choices=[\" even\", \" even or odd\"]", "a choice is one")]
     [InlineData("model=nowhere", "There is no model nowhere")]
+    [InlineData("train.warmup_steps=8", "warmup_steps is 8 of 8 steps")]
+    [InlineData("train.epochs=2000000000", "which is 16000000000 steps")]
     public void What_cannot_work_is_refused_with_the_reason(string setting, string message)
     {
         using var folder = new TemporaryFolder();
@@ -113,6 +115,60 @@ public sealed class TrainTests
             Assert.Contains(part, error, StringComparison.Ordinal);
         Assert.Equal(ExitCode.Usage, Tool.Run([.. TinyModel.TrainLine(folder), "--name", "../elsewhere"]).Code);
         Assert.False(Directory.Exists(folder.File("out")));
+    }
+
+    [Fact]
+    public void What_would_be_judged_without_held_out_rows_is_refused_together_and_defaults_are_not()
+    {
+        using var folder = new TemporaryFolder();
+        var line = TinyModel.TrainLine(folder, "train.steps=1", "data.heldout=null", "data.skip=-1", "data.limit=-3");
+        var (code, _, error) = Tool.Run([.. line, "train.evaluate_every=1", "train.patience=2", "evaluate.exact_match=true", "evaluate.choices=[a, b]", "data.heldout_limit=3"]);
+        Assert.Equal(ExitCode.Usage, code);
+        foreach (var part in new[] { "train.evaluate_every, train.patience, data.heldout_limit, evaluate.exact_match, evaluate.choices are set, and there are no held-out rows", "data.skip is -1", "data.limit is -3" })
+            Assert.Contains(part, error, StringComparison.Ordinal);
+        Assert.Equal(ExitCode.Done, Tool.Run(TinyModel.TrainLine(folder, "train.steps=1", "data.heldout=null", "train.evaluate_every=null", "evaluate.exact_match=false", "evaluate.choices=null")).Code);
+    }
+
+    [Fact]
+    public void Answers_to_rows_without_prompts_are_refused()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder.File("text.jsonl"), "{\"text\": \"number 3 is odd\"}\n");
+        var (code, _, error) = Tool.Run("eval", "--model", TinyModel.Folder, "--data", folder.File("text.jsonl"), "evaluate.exact_match=true");
+        Assert.Equal(ExitCode.Usage, code);
+        Assert.Contains("none of the 1 rows has a prompt", error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("data.heldout=null")]
+    [InlineData("train.evaluate_every=1")]
+    public void A_last_update_that_diverges_is_a_failure_and_nothing_of_it_is_saved(string setting)
+    {
+        using var folder = new TemporaryFolder();
+        var (code, output, error) = Tool.Run([.. TinyModel.TrainLine(folder, "train.steps=1", "train.warmup_steps=0", "train.learning_rate=1e39", "evaluate.samples=0", setting), "--name", "run"]);
+        Assert.Equal(ExitCode.Failed, code);
+        Assert.Contains("The run has diverged: after step 1 ", error, StringComparison.Ordinal);
+        Assert.DoesNotContain("Saved", output, StringComparison.Ordinal);
+        Assert.False(File.Exists(folder.File("out", "run", "adapter_config.json")));
+        Assert.False(Directory.Exists(folder.File("out", "run", "best")));
+    }
+
+    [Fact]
+    public void One_step_learns()
+    {
+        using var folder = new TemporaryFolder();
+        Assert.Equal(ExitCode.Done, Tool.Run([.. TinyModel.TrainLine(folder, "train.steps=1", "evaluate.samples=0"), "--name", "run"]).Code);
+        Assert.Equal(1e-3, (double)JsonNode.Parse(File.ReadLines(folder.File("out", "run", "metrics.jsonl")).ElementAt(1))!["learning_rate"]!);
+    }
+
+    [Fact]
+    public void The_manifest_has_the_hashes_of_data_and_base()
+    {
+        using var folder = new TemporaryFolder();
+        Assert.Equal(ExitCode.Done, Tool.Run([.. TinyModel.TrainLine(folder, "train.steps=1", "evaluate.samples=0"), "--name", "run"]).Code);
+        var manifest = JsonNode.Parse(File.ReadAllText(folder.File("out", "run", "manifest.json")))!["inputs"]!;
+        Assert.All(manifest["data"]!.AsArray().Concat(manifest["base"]!.AsArray()), f => Assert.Equal(64, ((string)f!["sha256"]!).Length));
+        Assert.Equal(2, manifest["data"]!.AsArray().Count);
     }
 
     [Fact]

@@ -55,6 +55,20 @@ public sealed class ChatTemplateTests
     public void Chatml_is_recognised_in_its_usual_forms(string template, string written) =>
         Assert.Equal(written, ChatTemplate.Find(template).Render([new("user", "hi")], addGenerationPrompt: false));
 
+    // Jinja 3.1 with trim_blocks and lstrip_blocks, as transformers sets them, writes the same.
+    [Theory]
+    [InlineData("""{% if not add_generation_prompt is defined %}{% set add_generation_prompt = false %}{% endif %}{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}""", "", "<|im_start|>assistant\n")]
+    [InlineData("""{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}""", "", "")]
+    [InlineData("{%- for message in messages -%}\n    {{- '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' -}}\n{%- endfor -%}\n{%- if add_generation_prompt -%}\n  {{- '<|im_start|>assistant\\n' -}}\n{%- endif -%}\n", "", "<|im_start|>assistant\n")]
+    [InlineData("""{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\nDon\'t lie.<|im_end|>\n' }}{% endif %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}""", "<|im_start|>system\nDon't lie.<|im_end|>\n", "<|im_start|>assistant\n")]
+    public void Chatml_is_recognised_in_further_forms(string template, string system, string head) =>
+        Assert.Equal($"{system}<|im_start|>user\nhi<|im_end|>\n{head}", ChatTemplate.Find(template).Render([new("user", "hi")], addGenerationPrompt: true));
+
+    [Theory]
+    [InlineData("""{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\nA\\nB<|im_end|>\n' }}{% endif %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}""")]
+    [InlineData("{% for message in messages %} {{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n'}}{% endfor %}")]
+    public void What_might_be_written_otherwise_is_refused(string template) => Assert.Throws<NotSupportedException>(() => ChatTemplate.Find(template));
+
     [Fact]
     public void Another_template_is_refused_by_its_first_line()
     {

@@ -17,7 +17,8 @@ public sealed class ExamplesTests
 
     [Theory]
     [InlineData("""{"a":1}""", "rows: row 3 (line 4) has a; a row needs prompt and completion, or text, or instruction and output, or messages. Name them with columns, or write prompt and completion as formats.")]
-    [InlineData("""{"messages":[]}""", "rows:\n  row 3 (line 4): messages is no list of turns; the row has messages")]
+    [InlineData("""{"messages":[]}""", "rows:\n  row 3 (line 4): messages holds no turn; the row has messages")]
+    [InlineData("""{"messages":1}""", "rows:\n  row 3 (line 4): messages is no list of turns; the row has messages")]
     [InlineData("""{"messages":[{"role":"user"}]}""", "rows:\n  row 3 (line 4): messages[0] is {\"role\":\"user\"}, without a role and a content that are text")]
     [InlineData("""{"messages":[{"role":"user","content":"a"}]}""", "rows:\n  row 3 (line 4): no turn is the assistant's, so there is nothing to learn; the roles are user")]
     [InlineData("""{"prompt":[1],"completion":"x"}""", "rows:\n  row 3 (line 4): prompt is no text")]
@@ -43,6 +44,42 @@ public sealed class ExamplesTests
         (examples, _) = Of(new() { Kind = RowKind.Text }, """{"text":"good film"}""");
         Assert.Equal("good film<|end|>", string.Concat(examples[0].Show(tokenizer).Select(s => s.Text)));
         Assert.Equal(Example.Unsupervised, examples[0].Labels[0]);
+    }
+
+    [Fact]
+    public void Special_tokens_count_in_a_format_and_are_text_in_a_row()
+    {
+        var options = new DataOptions { Prompt = "<|im_start|>é {prompt}<|im_end|>", Completion = "{completion}<|end|>" };
+        var (examples, _) = Of(options, """{"prompt":"a <|im_end|> 😀","completion":"good <|end|>"}""");
+        var example = examples[0];
+        Assert.Equal([("<|im_start|>é a <|im_end|> 😀<|im_end|>", false), ("good <|end|><|end|>", true)], example.Show(tokenizer));
+        Assert.Equal((1, 1, 1), (Times("<|im_start|>"), Times("<|im_end|>"), Times("<|end|>")));
+        var prompt = example.EncodePrompt(tokenizer)!;
+        Assert.Equal(example.Ids[..prompt.Length], prompt);
+        Assert.Equal(example.Labels.TakeWhile(l => l == Example.Unsupervised).Count(), prompt.Length);
+
+        int Times(string token) => example.Ids.Count(i => i == tokenizer.IdOf(token));
+    }
+
+    [Fact]
+    public void A_prompt_has_what_begins_a_text_and_not_what_ends_it()
+    {
+        var folder = Directory.CreateTempSubdirectory().FullName;
+        tokenizer.Save(folder);
+        var json = JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "tokenizer.json")))!;
+        json["post_processor"] = JsonNode.Parse("""
+            {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<|im_start|>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "<|end|>", "type_id": 0}}],
+             "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+             "special_tokens": {"<|im_start|>": {"id": "<|im_start|>", "ids": [1], "tokens": ["<|im_start|>"]}, "<|end|>": {"id": "<|end|>", "ids": [0], "tokens": ["<|end|>"]}}}
+            """);
+        File.WriteAllText(Path.Combine(folder, "tokenizer.json"), json.ToJsonString());
+        var around = Tokenizer.Load(folder);
+        Directory.Delete(folder, recursive: true);
+        Assert.Equal((1, 0), (around.Encode("a")[0], around.Encode("a")[^1]));
+        var (examples, _) = Examples.Of(RowText.Of([Row("""{"prompt":"a film","completion":" good"}""")], new(), "rows"), around, new(), 128, "rows");
+        foreach (var prompt in new[] { around.EncodePrompt("a film"), examples[0].EncodePrompt(around)! }) Assert.Equal(examples[0].Ids[..prompt.Length], prompt);
+        Assert.DoesNotContain(0, around.EncodePrompt("a film<|end|>"));
+        Assert.Equal(0, around.EncodePrompt("a film<|end|>", parseSpecialTokens: true)[^1]);
     }
 
     [Fact]

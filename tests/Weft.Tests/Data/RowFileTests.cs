@@ -23,6 +23,12 @@ public sealed class RowFileTests : IDisposable
     [InlineData("a.jsonl", "{\"a\":1,\"a\":2}\n", ":\n  line 1 is not valid JSON: An item with the same key has already been added. Key: a")]
     [InlineData("a.json", "{\"a\":1}", "holds Object, not an array of rows. Of a file with an object on each line say format: jsonl.")]
     [InlineData("a.json", "[1]", ":\n  item 0 (line 1) is Number, not an object")]
+    [InlineData("a.json", "[{\"a\":1},\n1,\n{\"a\":1},\n2]", ":\n  item 1 (line 2) is Number, not an object\n  item 3 (line 4) is Number, not an object")]
+    [InlineData("a.json", "{\"a\":1}\n{\"a\":2}\n", "is invalid after a single JSON value. Expected end of data. Of a file with an object on each line say format: jsonl.")]
+    [InlineData("a.json", "[{\"a\":1},\n{\"a\":{\"b\":1,\"b\":2}}]", ":\n  item 1 (line 2) is not valid JSON: An item with the same key has already been added. Key: b")]
+    [InlineData("a.jsonl", "{\"a\":[{\"b\":1,\"b\":2}]}\n", ":\n  line 1 is not valid JSON: An item with the same key has already been added. Key: b")]
+    [InlineData("a.jsonl", "{\"a\":\"x\"}\n{\"a\":[\"\\ud83d\"]}\n", ":\n  line 2 holds half of a surrogate pair, as \\ud83d without \\ude00 behind it; write the whole character")]
+    [InlineData("a.json", "[\n{\"a\":\"\\ude00\"}]", ":\n  item 0 (line 2) holds half of a surrogate pair, as \\ud83d without \\ude00 behind it; write the whole character")]
     [InlineData("a.tsv", "a\tb\n1\n", ":\n  line 2 has 1 values for the 2 columns a, b")]
     [InlineData("a.tsv", "a\ta\n1\t2\n", ":\n  line 1 names a column twice: a, a")]
     public void Broken_files_are_refused_with_line_numbers(string name, string content, string message)

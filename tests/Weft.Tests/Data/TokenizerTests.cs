@@ -42,6 +42,19 @@ public sealed class TokenizerTests : IDisposable
         }));
     }
 
+    [Theory] // "a" between two letters is no word of its own; Rust's \w decides what a letter is
+    [InlineData("\u200Da", false)]
+    [InlineData("a\u200C", false)]
+    [InlineData("aⓑ", false)]
+    [InlineData("a🅱", false)]
+    [InlineData("a☂", true)]
+    [InlineData("-a-", true)]
+    public void A_token_that_must_be_a_word_of_its_own_is_found_only_there(string text, bool isFound)
+    {
+        var tokens = new Weft.Data.Tokenization.AddedTokens([("a", new(1, "a") { SingleWord = true })]);
+        Assert.Equal(isFound, tokens.Split(text, (_, _) => true).Any(s => s.Token is not null));
+    }
+
     [Fact]
     public void A_character_is_given_out_when_its_last_byte_arrives()
     {

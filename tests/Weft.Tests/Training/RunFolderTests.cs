@@ -95,6 +95,34 @@ public sealed class RunFolderTests : IDisposable
     }
 
     [Fact]
+    public void A_step_has_one_evaluation_the_last_one_in_the_place_of_the_first()
+    {
+        using var run = RunFolder.Create(Out, "r");
+        var culture = System.Globalization.CultureInfo.CurrentCulture;
+        System.Globalization.CultureInfo.CurrentCulture = new("") { NumberFormat = new() { NaNSymbol = "keine Zahl" } };
+        try
+        {
+            run.Metrics.AppendEvaluation(0, new Dictionary<string, double> { ["loss"] = 3 });
+            for (var i = 1; i <= 3; i++)
+            {
+                run.Metrics.Append(StepOf(i));
+                run.Metrics.AppendEvaluation(i, new Dictionary<string, double> { ["loss"] = i });
+            }
+            run.Metrics.AppendEvaluation(2, new Dictionary<string, double> { ["loss"] = 2, ["exact_match"] = double.NaN });
+        }
+        finally
+        {
+            System.Globalization.CultureInfo.CurrentCulture = culture;
+        }
+        run.Metrics.Append(StepOf(4));
+        var lines = Lines(run.Path);
+        Assert.Equal([0, 1, 1, 2, 2, 3, 3, 4], lines.Select(l => (int)l["step"]!));
+        Assert.Equal([3, 1, 2, 3], lines.Where(l => l["evaluation_loss"] is not null).Select(l => (int)l["evaluation_loss"]!));
+        Assert.Equal("NaN", (string?)lines[4]["evaluation_exact_match"]);
+        Assert.Equal(4, Directory.GetFiles(run.Path, "events.out.tfevents.*").Sum(f => Count(File.ReadAllBytes(f), "evaluation/loss")));
+    }
+
+    [Fact]
     public void The_best_adapter_is_replaced_whole_or_not_at_all()
     {
         string path;
@@ -127,14 +155,26 @@ public sealed class RunFolderTests : IDisposable
         run.KeepBest(f => File.WriteAllText(Path.Combine(f, "a"), "1"));
         Directory.CreateDirectory(run.State.Path);
         File.WriteAllText(Path.Combine(run.State.Path, "latest"), "");
-        run.WriteManifest(new Dictionary<string, IReadOnlyList<string>> { ["data"] = [data], ["base"] = [] });
-        run.WriteManifest(new Dictionary<string, IReadOnlyList<string>> { ["data"] = [data], ["base"] = [] });
+        var (kept, changed) = (temporary.File("kept.gguf"), temporary.File("changed.gguf"));
+        foreach (var file in new[] { kept, changed }) File.WriteAllText(file, "abc");
+        var inputs = new Dictionary<string, IReadOnlyList<InputFile>> { ["data"] = [InputFile.Hashed(data)], ["base"] = [InputFile.HashedLater(kept), InputFile.HashedLater(changed)] };
+        File.Delete(data); // what happens to it while the run goes on does not matter
+        File.AppendAllText(changed, "d");
+        run.WriteManifest(inputs);
+        run.WriteManifest(inputs);
         var manifest = JsonNode.Parse(File.ReadAllText(Path.Combine(run.Path, "manifest.json")))!;
         Assert.StartsWith("0.", (string?)manifest["weft"]);
         Assert.Equal("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", (string?)manifest["inputs"]!["data"]![0]!["sha256"]);
+        Assert.Equal(["ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", null], manifest["inputs"]!["base"]!.AsArray().Select(f => (string?)f!["sha256"]));
         var outputs = manifest["outputs"]!.AsArray().Select(o => (string)o!["file"]!).ToList();
         Assert.Equal(["best/a", "metrics.jsonl", "run.yaml"], outputs.Where(o => !o.StartsWith("events", StringComparison.Ordinal)));
         Assert.Equal(9, (int)manifest["outputs"]!.AsArray().Last()!["bytes"]!);
+    }
+
+    private static List<JsonNode> Lines(string folder)
+    {
+        using var reader = new StreamReader(new FileStream(Path.Combine(folder, "metrics.jsonl"), FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
+        return [.. reader.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonNode.Parse(l)!)];
     }
 
     private static int Count(byte[] bytes, string text) => System.Text.Encoding.Latin1.GetString(bytes).Split(text).Length - 1;

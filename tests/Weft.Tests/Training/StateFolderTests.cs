@@ -100,12 +100,48 @@ public sealed class StateFolderTests : IDisposable
         Folder.Restore(state, "run");
         state.Evaluations.Update(0.5, 3);
         Folder.Save(state, "run");
-        Assert.Equal(["latest", "step-000003", "step-000003.1"], Names());
+        Assert.Equal(["latest", "step-000003.1"], Names());
         using var again = new Toy().NewState(options, 5);
         Assert.EndsWith("step-000003.1", Folder.Restore(again, "run")!.Folder);
         Assert.Equal(0.5, again.Evaluations.BestLoss);
         Folder.Save(again, "run");
-        Assert.Equal(["latest", "step-000003.1", "step-000003.2"], Names());
+        Assert.Equal(["latest", "step-000003.2"], Names());
+    }
+
+    [Fact]
+    public void A_step_saved_twice_does_not_cost_the_step_before_it()
+    {
+        Train(9, 3);
+        using var state = new Toy().NewState(options, 5);
+        Folder.Restore(state, "run");
+        Folder.Save(state, "run");
+        Assert.Equal(["latest", "step-000006", "step-000009.1"], Names());
+    }
+
+    [Fact]
+    public void What_went_in_and_has_changed_is_named_and_a_state_without_hashes_still_restores()
+    {
+        using var saved = new Toy().NewState(options, 5);
+        Folder.Save(saved, "run", new Dictionary<string, string> { ["data.train (rows.jsonl)"] = "0123456789abcdef", ["the base (m)"] = "same", ["gone"] = "x" });
+        using var state = new Toy().NewState(options, 5);
+        var error = Assert.Throws<InvalidDataException>(() => Folder.Restore(state, "run", new Dictionary<string, string> { ["data.train (rows.jsonl)"] = "fedcba9876543210", ["the base (m)"] = "same", ["new"] = "y" }));
+        Assert.EndsWith("step-000000 is of another run:\n  data.train (rows.jsonl) has the hash 0123456789ab there and fedcba987654 here\n"
+            + "Resume with the run file, data and base the run was started with, or start a new run under another name.", error.Message);
+        Folder.Save(saved, "run");
+        Assert.NotNull(Folder.Restore(state, "run", new Dictionary<string, string> { ["data.train (rows.jsonl)"] = "fedcba9876543210" }));
+    }
+
+    [Fact]
+    public void A_state_that_has_diverged_is_not_saved_and_the_ones_before_stay()
+    {
+        Train(6, 3);
+        var toy = new Toy();
+        using var state = toy.NewState(options, 5);
+        Folder.Restore(state, "run");
+        using (no_grad()) toy.Bias[1] = float.PositiveInfinity;
+        Assert.Equal("The run has diverged: after step 6 bias is not finite. It is not saved, and what was saved before is intact. Lower the learning rate (it is 0.02).",
+            Assert.Throws<InvalidOperationException>(() => Folder.Save(state, "run")).Message);
+        Assert.Equal(["latest", "step-000003", "step-000006"], Names());
     }
 
     [Fact]
@@ -116,7 +152,7 @@ public sealed class StateFolderTests : IDisposable
         using var other = new TrainingState(toy.Groups, options, 8);
         var error = Assert.Throws<InvalidDataException>(() => Folder.Restore(other, "another run"));
         Assert.Matches(
-            @"step-000003 is of another run:\n  the configuration has the hash [0-9a-f]{12} there and [0-9a-f]{12} here\n  a pass over the data has 5 batches there and 8 here\nResume with the run file and data",
+            @"step-000003 is of another run:\n  the configuration has the hash [0-9a-f]{12} there and [0-9a-f]{12} here\n  a pass over the data has 5 batches there and 8 here\nResume with the run file, data and base",
             error.Message);
         using var fewer = new TrainingState([toy.Groups[0]], options, 5);
         Assert.Contains("trained.w2: unexpected", Assert.Throws<InvalidDataException>(() => Folder.Restore(fewer, "run")).Message);

@@ -81,15 +81,21 @@ public sealed class TrainErrorTests
         Assert.Equal("A pass over the data has 0 batches; training needs at least one. Check the data file and its filters.",
             Assert.Throws<ArgumentException>(() => new TrainingState(new Toy().Groups, options, 0)).Message);
 
+    [Theory]
+    [InlineData(1, 4, 4, "warmup_steps is 4 of 4 steps; the rate would never reach its peak. Lower it, or train for more steps.")]
+    [InlineData(2_000_000_000, 4, null, "epochs is 2000000000, which is 8000000000 steps; a run has at most 2147483647.")]
+    public void Epochs_that_give_too_few_or_too_many_steps_are_refused(int epochs, int batches, int? warmup, string message) =>
+        Assert.Equal(message, Assert.Throws<ArgumentException>(() => new TrainingState(new Toy().Groups, new TrainOptions { Epochs = epochs, WarmupSteps = warmup }, batches)).Message);
+
     [Fact]
     public void All_options_that_do_not_work_are_listed_at_once()
     {
-        var error = Assert.Throws<ArgumentException>(() => new TrainOptions { Epochs = 0, LearningRate = double.NaN, Beta2 = 1, ClipNorm = 0, Patience = 3, Steps = 10, WarmupSteps = 20 }.Validate());
+        var error = Assert.Throws<ArgumentException>(() => new TrainOptions { Epochs = 0, LearningRate = double.NaN, Beta2 = 1, ClipNorm = 0, Patience = 3, Steps = 10, WarmupSteps = 10 }.Validate());
         Assert.Equal(
             "These training options do not work:\n" +
             "  epochs is 0; it must be 1 or more\n" +
             "  learning_rate is NaN; it must be a number above 0 (LoRA and WeGeFT mostly take 1e-4 to 5e-3)\n" +
-            "  warmup_steps is 20 of 10 steps; the rate would never reach its peak\n" +
+            "  warmup_steps is 10 of 10 steps; the rate would never reach its peak\n" +
             "  beta2 is 1; it must be from 0 to below 1\n" +
             "  clip_norm is 0; it must be above 0, or null to clip nothing\n" +
             "  patience is 3 but evaluate_every is not given, so nothing would ever stop the run; give both", error.Message);
@@ -99,6 +105,7 @@ public sealed class TrainErrorTests
     [InlineData(1, 10, 1, 10, 1)]
     [InlineData(3, 10, 4, 9, 1)] // 4 + 4 + 2 batches a pass
     [InlineData(2, 1000, 1, 2000, 60)]
+    [InlineData(1, 1, 1, 1, 0)] // a share never takes the last step, or a run of one step would have the rate 0
     public void Steps_and_warm_up_are_counted(int epochs, int batches, int accumulation, int steps, int warmup)
     {
         var counted = new TrainOptions { Epochs = epochs, Accumulation = accumulation };

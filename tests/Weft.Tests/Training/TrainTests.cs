@@ -38,8 +38,8 @@ public sealed class TrainTests
     {
         // Sums over other splits are added in another order: equal to rounding, which Adam's first steps blow up where a gradient is next to 0.
         var (whole, split) = (new Toy { Dropout = 0 }, new Toy { Dropout = 0 });
-        using var one = whole.NewState(options with { Epochs = 4 }, Toy.Rows);
-        using var many = split.NewState(options with { Epochs = 4, Accumulation = (Toy.Rows + size - 1) / size }, size);
+        using var one = whole.NewState(options with { Epochs = 4, WarmupSteps = 3 }, Toy.Rows);
+        using var many = split.NewState(options with { Epochs = 4, WarmupSteps = 3, Accumulation = (Toy.Rows + size - 1) / size }, size);
         var losses = whole.Steps(one, Toy.Rows).Zip(split.Steps(many, size)).ToList();
         Assert.Equal(4, losses.Count);
         Assert.All(losses, l => Assert.Equal(l.First.Loss, l.Second.Loss, 1e-5));
@@ -115,7 +115,7 @@ public sealed class TrainTests
         var examples = Enumerable.Range(0, 6).Select(i => new Example([.. Enumerable.Range(1, i + 2)], [.. Enumerable.Range(1, i + 2)], i)).ToList();
         var source = new BatchSource(examples, new BatchOptions { BatchSize = 2 });
         var w = new Parameter(zeros(10));
-        using var state = new TrainingState([new OptimizerGroup([("w", w)])], options with { Epochs = 2, Accumulation = 2 }, source.BatchesPerEpoch);
+        using var state = new TrainingState([new OptimizerGroup([("w", w)])], options with { Epochs = 2, WarmupSteps = 3, Accumulation = 2 }, source.BatchesPerEpoch);
         var steps = Train.Steps(state, source, b => w.log_softmax(0).neg().index_select(0, b.Labels[b.Labels.ge(0)]).sum(), TestContext.Current.CancellationToken).ToList();
         Assert.Equal([1, 1, 2, 2], steps.Select(s => s.Epoch));
         Assert.Equal(21, steps.Take(2).Sum(s => s.SupervisedTokens));
