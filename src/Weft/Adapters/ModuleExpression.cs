@@ -11,7 +11,9 @@ internal static class ModuleExpression
     public static Regex Whole(string expression) => Compile($"^(?:{expression})\\z", expression);
 
     /// <summary>Matches from the start of the path, as re.match.</summary>
-    public static Regex Start(string expression) => Compile($"^(?:{expression})", expression);
+    /// <param name="expression">The expression.</param>
+    /// <param name="written">What a person wrote, where the expression is built around that.</param>
+    public static Regex Start(string expression, string? written = null) => Compile($"^(?:{expression})", written ?? expression);
 
     /// <summary>Matches the end of the path, as PEFT's patterns of rank and alpha do.</summary>
     public static Regex End(string expression) => Compile($"^(?:.*\\.)?(?:{expression})\\z", expression);

@@ -18,8 +18,8 @@ internal sealed class SiteSelection
     {
         (this.config, this.model) = (config, model);
         layerNames = [.. (config.LayersPattern ?? []).Where(n => n.Length > 0)];
-        layerPatterns = layerNames.Count > 0 ? [.. layerNames.Select(n => ModuleExpression.Start($@".*?\.{n}\.(\d+)\."))] : [anyLayer];
-        untargeted = [.. (config.ModulesToSave ?? []).Select(m => ModuleExpression.Start($@"(^|.*\.){m}($|\..*)"))];
+        layerPatterns = layerNames.Count > 0 ? [.. layerNames.Select(n => ModuleExpression.Start($@".*?\.{n}\.(\d+)\.", n))] : [anyLayer];
+        untargeted = [.. (config.ModulesToSave ?? []).Select(m => ModuleExpression.Start($@"(^|.*\.){m}($|\..*)", m))];
         Selected = [.. model.Sites.Where(IsSelected)];
     }
 

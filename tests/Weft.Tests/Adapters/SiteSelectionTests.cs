@@ -137,6 +137,13 @@ public sealed class SiteSelectionTests : IDisposable
         Assert.Single(new LoraConfig { Rank = 2, TargetModules = new Targets("q_proj", "lm_head"), ModulesToSave = ["head"] }.Plan(model).Problems));
 
     [Fact]
+    public void An_entry_that_is_no_expression_is_said_as_it_was_written()
+    {
+        foreach (var config in new[] { new LoraConfig { ModulesToSave = ["a("] }, new LoraConfig { LayersToTransform = [0], LayersPattern = ["a("] } })
+            Assert.StartsWith("\"a(\" is not a regular expression: ", Assert.Throws<ArgumentException>(() => (config with { TargetModules = new Targets("q_proj") }).Plan(model)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Two_keys_that_give_a_module_different_values_are_refused()
     {
         static string Refusal(PeftConfig config, BaseModel model) => Assert.Throws<ArgumentException>(() => config.AttachTo(model)).Message;
