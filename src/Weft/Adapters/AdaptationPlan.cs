@@ -14,7 +14,7 @@ public sealed class AdaptationPlan
     {
         (Model, this.isSaved, selection) = (model, isSaved, new SiteSelection(config, model));
         selected = selection.Selected;
-        Config = isSaved ? config : config.ResolvedFor(selected);
+        Config = isSaved ? config : NewConfig.Of(config, model, selected);
         var problems = new List<string>(config.Problems());
         if (!isSaved) problems.AddRange(selection.Problems());
         Problems = problems;
@@ -51,7 +51,7 @@ public sealed class AdaptationPlan
     {
         if (Problems.Count > 0) throw Refusal();
         if (Built is { Name: var known } && known == name && nameOnDisk is null) return Built;
-        var construction = new Construction(isSaved);
+        var construction = new Construction(isSaved) { LongestAxis = LongestAxis };
         var problems = new List<string>();
         var places = new List<Place>();
         foreach (var site in selected)
@@ -97,6 +97,9 @@ public sealed class AdaptationPlan
 
     internal static string Pattern(string name) => Regex.Replace(name, @"(?<=\.)\d+(?=\.)", "*");
 
+    /// <summary>The longest axis of the tensors of the folder that is read.</summary>
+    internal long LongestAxis { get; set; } = long.MaxValue;
+
     private AdapterSet? Built { get; set; }
 
     private List<TrainedTensor> Trained(List<Place> places)
@@ -106,7 +109,7 @@ public sealed class AdaptationPlan
         var trained = new List<TrainedTensor>();
         foreach (var tensor in Model.Tensors)
         {
-            var whole = selection.IsSavedWhole(tensor.Module);
+            var whole = SiteSelection.SavedWhole(Config, tensor.Module) is not null;
             if (!whole && !Config.Trains(tensor, adapted.Contains(tensor))) continue;
             if (!whole && tensor.TiedTo is not null) continue; // trained with the tensor it is tied to
             using var scope = NewDisposeScope();

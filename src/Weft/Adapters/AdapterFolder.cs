@@ -55,10 +55,13 @@ internal static class AdapterFolder
         var config = ReadConfig(folder);
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        using var file = Checkpoint.Open(Path.Combine(folder, TensorFile));
+        if (config is { NeedsTargets: true, TargetModules: null, ModulesToSave: null or { Count: 0 } })
+            throw new InvalidDataException($"{Path.Combine(folder, ConfigFile)}: target_modules is null. Hugging Face PEFT takes a default of the model's family then (q_proj and v_proj of a llama), which is not applied here. Write the names into it.");
+        using var file = Tensors(folder);
         var notes = new List<string>();
         CheckBase(folder, model, force, notes);
         var plan = AdaptationPlan.For(config.ShapedBy(file.Tensors), model, isSaved: true);
+        plan.LongestAxis = file.Tensors.Values.SelectMany(t => t.Shape).DefaultIfEmpty(0).Max();
         var set = plan.Build(name, site => NameIn(file, site));
         try
         {
@@ -71,6 +74,14 @@ internal static class AdapterFolder
         }
         set.Notes = notes;
         return set;
+    }
+
+    private static Checkpoint Tensors(string folder)
+    {
+        var path = Path.Combine(folder, TensorFile);
+        if (File.Exists(path)) return Checkpoint.Open(path);
+        var pickle = File.Exists(Path.Combine(folder, "adapter_model.bin")) ? " Its adapter_model.bin is a PyTorch pickle, which is not supported yet; save the adapter as safetensors." : "";
+        throw new FileNotFoundException($"{folder} has no {TensorFile}.{pickle}", path);
     }
 
     private static string NameIn(Checkpoint file, Site site) =>
@@ -98,31 +109,45 @@ internal static class AdapterFolder
     private static void Fill(AdapterSet set, Checkpoint file, string folder, List<string> notes)
     {
         var wanted = set.Saved().ToDictionary(t => t.Key, t => t.Value);
-        var carried = set.CarriedEmbeddings.ToDictionary(e => e.Key, e => e.Tensor);
+        var embeddings = WholeEmbeddings(set, wanted, file);
+        var carried = set.Carried.Concat(embeddings).ToDictionary(e => e.Key, e => e.Value);
         var optional = set.TrainedTensors.Where(t => t.Key.EndsWith(".bias", StringComparison.Ordinal)).Select(t => t.Key).ToList();
-        if (optional.Count > 0 && set.Config.Bias == set.Config.BiasOfAdapted && !optional.Any(file.Tensors.ContainsKey))
+        if (optional.Count > 0 && set.Config.Bias == set.Config.BiasOfAdapted && !set.Config.StoresBiases && !optional.Any(file.Tensors.ContainsKey))
         {
             notes.Add($"The file holds none of the {optional.Count} biases that bias \"{set.Config.Bias}\" trains; they are the base's.");
             foreach (var key in optional) wanted.Remove(key);
         }
-        foreach (var key in carried.Keys.Where(k => !file.Tensors.ContainsKey(k))) wanted.Remove(key);
+        foreach (var (key, value) in carried)
+        {
+            if (file.Tensors.ContainsKey(key)) wanted[key] = value;
+            else wanted.Remove(key);
+        }
 
         var values = wanted.Where(w => file.Tensors.TryGetValue(w.Key, out var t) && t.Shape.SequenceEqual(w.Value.shape))
             .ToDictionary(w => w.Key, w => file.Read(w.Key));
         var wrong = wanted.Keys.Where(k => !file.Tensors.ContainsKey(k)).Select(k => $"  {k}: missing")
             .Concat(file.Tensors.Keys.Where(k => !wanted.ContainsKey(k)).Select(k => $"  {k}: no tensor of this adapter on this model has that key"))
             .Concat(wanted.Where(w => file.Tensors.TryGetValue(w.Key, out var t) && !t.Shape.SequenceEqual(w.Value.shape))
-                .Select(w => $"  {w.Key}: ({string.Join(", ", file.Tensors[w.Key].Shape)}) for ({string.Join(", ", w.Value.shape)})"))
+                .Select(w => $"  {w.Key}: ({string.Join(", ", file.Tensors[w.Key].Shape)}) for ({string.Join(", ", w.Value.shape)}){(carried.ContainsKey(w.Key) ? ", the base was changed (its vocabulary resized) before the adapter was saved: use that base" : "")}"))
             .Concat(values.Where(v => v.Value.is_floating_point() != wanted[v.Key].is_floating_point()).Select(v => $"  {v.Key}: {v.Value.dtype} for {wanted[v.Key].dtype}"))
             .Concat(values.Where(v => v.Value.is_floating_point() && !v.Value.isfinite().all().item<bool>()).Select(v => $"  {v.Key}: not every number is finite"))
             .ToList();
         if (wrong.Count > 0) throw new InvalidDataException($"{folder} does not fit {(set.Model.Source.Length > 0 ? set.Model.Source : "the model")}:\n{string.Join('\n', wrong)}");
 
-        foreach (var (key, value) in values)
+        if (embeddings.Count > 0) notes.Add($"The file also holds {string.Join(" and ", embeddings.Select(e => e.Key))} whole, equal to the base's; they are not written again.");
+        foreach (var (key, value) in values.Where(v => !carried.ContainsKey(v.Key))) wanted[key].copy_(value);
+        foreach (var (key, value) in values.Where(v => carried.ContainsKey(v.Key)))
         {
-            if (!carried.TryGetValue(key, out var tensor)) wanted[key].copy_(value);
-            else if (!tensor.Value.to(ScalarType.Float32).allclose(value.to(ScalarType.Float32), rtol: 1e-2, atol: 1e-3)) // bf16 copies of one embedding agree to 8 bits
-                throw new InvalidDataException($"{folder} carries {key}, which differs from the base's own: the embedding was changed (resized or trained) before the adapter was saved. Use that base.");
+            if (carried[key].to(ScalarType.Float32).allclose(value.to(ScalarType.Float32), rtol: 1e-2, atol: 1e-3)) continue; // bf16 copies of one embedding agree to 8 bits
+            throw new InvalidDataException(key.Contains(".modules_to_save.", StringComparison.Ordinal)
+                ? $"{folder} holds {key} twice, and differently without \".modules_to_save\"."
+                : $"{folder} carries {key}, which differs from the base's own: {(key.EndsWith(".bias", StringComparison.Ordinal) ? "the bias" : "the embedding")} was changed (resized or trained) before the adapter was saved. Use that base.");
         }
     }
+
+    // Embedding and head that PEFT adds when the vocabulary was resized, or when it is told to.
+    private static List<(string Key, Tensor Value)> WholeEmbeddings(AdapterSet set, Dictionary<string, Tensor> wanted, Checkpoint file) => [.. set.Model.Sites
+        .Where(s => s.Role is SiteRole.Embedding or SiteRole.Head).SelectMany(s => s.Host.Tensors).Distinct()
+        .Select(t => (Key: $"base_model.model.{t.Key}", Value: t.Pretrained))
+        .Where(t => file.Tensors.ContainsKey(t.Key) && !wanted.ContainsKey(t.Key))];
 }

@@ -65,15 +65,33 @@ public sealed class AdapterSet : IDisposable
     /// <summary>Everything its file holds: the trainable tensors, buffers, and embeddings that PEFT's files carry whole.</summary>
     public IEnumerable<(string Key, Tensor Value)> Saved() => Parameters.Select(p => (p.Key, (Tensor)p.Value))
         .Concat(Buffers)
-        .Concat(CarriedEmbeddings.Select(e => (e.Key, e.Tensor.Value)));
+        .Concat(Carried);
 
-    /// <summary>Weights of a targeted embedding or head, which PEFT stores whole beside their adapter.</summary>
-    internal IEnumerable<(string Key, BaseTensor Tensor)> CarriedEmbeddings =>
-        Config.TargetModules is { IsList: true } targets && targets.Entries.Any(e => e is "embed_tokens" or "lm_head")
-            ? Places.Where(p => p.Site.Role is SiteRole.Embedding or SiteRole.Head)
-                .SelectMany(p => p.Site.Host.Tensors.Where(t => t.Key.EndsWith(".weight", StringComparison.Ordinal))
-                    .Select(t => ($"base_model.model.{p.NameOnDisk}.base_layer.weight", t)))
-            : [];
+    /// <summary>What PEFT stores beside the trained tensors although others hold it: the weights of a targeted embedding or head, and the biases of modules_to_save once more where all biases are trained.</summary>
+    internal IEnumerable<(string Key, Tensor Value)> Carried
+    {
+        get
+        {
+            foreach (var place in TargetsEmbeddings ? Places.Where(p => p.Site.Role is SiteRole.Embedding or SiteRole.Head) : [])
+                foreach (var tensor in place.Site.Host.Tensors.Where(t => t.LocalName == "weight"))
+                    yield return ($"base_model.model.{place.NameOnDisk}.base_layer.weight", tensor.Pretrained);
+            foreach (var trained in Config.Bias == "all" ? TrainedTensors.Where(t => t.Tensor.LocalName == "bias") : [])
+            {
+                if (SiteSelection.SavedWhole(Config, trained.Tensor.Module) is not { } module) continue;
+                var key = trained.Tensor.Key[(module.Length + 1)..];
+                yield return ($"base_model.model.{module}.original_module.{key}", trained.Tensor.Pretrained);
+                yield return ($"base_model.model.{module}.modules_to_save.{key}", trained.Value);
+            }
+        }
+    }
+
+    // Names in a list, or modules that an expression matches; peft/utils/save_and_load.py, get_peft_model_state_dict.
+    private bool TargetsEmbeddings => Config.TargetModules switch
+    {
+        null or { IsAllLinear: true } => false,
+        { IsList: true } list => list.Entries.Any(e => e is "embed_tokens" or "lm_head"),
+        var expression => Model.Sites.Any(s => s.LocalName is "embed_tokens" or "lm_head" && expression.Match(s)),
+    };
 
     /// <summary>Puts it into its model and lets it act alone.</summary>
     public void Attach()

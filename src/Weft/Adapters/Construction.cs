@@ -10,8 +10,22 @@ public sealed class Construction(bool isSaved)
     /// <summary>Whether the set is read from a folder.</summary>
     public bool IsSaved { get; } = isSaved;
 
+    /// <summary>The longest axis of the folder's tensors; a rank above it is none of theirs, and nothing is allocated for it.</summary>
+    internal long LongestAxis { get; init; } = long.MaxValue;
+
     /// <summary>Modules of the whole set, by the name their tensors are stored under.</summary>
     internal IReadOnlyDictionary<string, nn.Module> OfSet => ofSet;
+
+    /// <summary>Refuses a rank that a site cannot have, before its tensors are made.</summary>
+    /// <param name="rank">The rank.</param>
+    /// <param name="most">The most that the site's widths can use, which binds a new set.</param>
+    /// <param name="what">Those widths in words.</param>
+    /// <exception cref="ArgumentException">It is more.</exception>
+    internal void RefuseRank(int rank, long most, string what)
+    {
+        if (rank > LongestAxis) throw new ArgumentException($"rank {rank} is more than the longest axis of the folder's tensors, {LongestAxis}. Its config and its tensors do not belong together.");
+        if (!IsSaved && rank > most) throw new ArgumentException($"rank {rank} is more than {what}. Lower r, or give the module its own in rank_pattern.");
+    }
 
     /// <summary>A module that belongs to no site but to the set; the first site that asks creates it. Its tensors are stored as <c>base_model.NAME.…</c>, as VeRA's projections are.</summary>
     /// <param name="name">Its name; empty stores its tensors directly below <c>base_model</c>.</param>

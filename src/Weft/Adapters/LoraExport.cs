@@ -47,7 +47,7 @@ public static class LoraExport
             ["rank_pattern"] = pairs.Where(p => p.Pair.A.shape[0] != rank).ToDictionary(p => p.Site.Name, p => p.Pair.A.shape[0]),
             ["alpha_pattern"] = pairs.Where(p => p.Pair.Alpha != alpha).ToDictionary(p => p.Site.Name, p => p.Pair.Alpha),
         };
-        return PeftConfig.FromJson(JsonSerializer.Serialize(options)) with { Source = null };
+        return NewConfig.WithBase(PeftConfig.FromJson(JsonSerializer.Serialize(options)) with { Source = null }, set.Model);
     }
 
     private static T Usual<T>(IEnumerable<T> values) => values.GroupBy(v => v).MaxBy(g => g.Count())!.Key;

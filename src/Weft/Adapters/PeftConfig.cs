@@ -124,6 +124,9 @@ public abstract record PeftConfig
     /// <summary>The word of <see cref="Bias"/> that trains the biases of adapted modules.</summary>
     protected internal virtual string BiasOfAdapted => "adapted_only";
 
+    /// <summary>Whether the reference library's file holds the biases that <see cref="BiasOfAdapted"/> trains.</summary>
+    protected internal virtual bool StoresBiases => true;
+
     /// <summary>Further options that name modules, for the check that each matches an adapted one: the option, the pattern, and whether it is matched from a path's start and not at its end.</summary>
     protected internal virtual IEnumerable<(string Option, string Pattern, bool FromStart)> Patterns => [];
 
@@ -168,14 +171,18 @@ public abstract record PeftConfig
 
     private static PeftConfig Read(string text, Type record)
     {
+        var method = record.GetCustomAttribute<PeftMethodAttribute>()!.PeftType;
+        PeftConfig config;
         try
         {
-            return (PeftConfig)JsonSerializer.Deserialize(text, record, json)!;
+            config = (PeftConfig)JsonSerializer.Deserialize(text, record, json)!;
         }
         catch (Exception e) when (e is JsonException or ArgumentException)
         {
-            throw new JsonException($"{record.GetCustomAttribute<PeftMethodAttribute>()!.PeftType}: {e.Message}", e);
+            throw new JsonException($"{method}: {(e is JsonException wrong ? WrongKind.Said(wrong, record) : e.Message)}", e);
         }
+        var hollow = Members(text).Where(m => !config.Extra.ContainsKey(m.Key) && HoldsNull(m.Value)).Select(m => m.Key).ToList();
+        return hollow.Count == 0 ? config : throw new JsonException($"{method}: {string.Join(", ", hollow)} holds null where a name or a number is wanted.");
     }
 
     private static PeftConfig FromJson(string text, Type record, IReadOnlyDictionary<string, JsonElement> source)
@@ -194,6 +201,9 @@ public abstract record PeftConfig
         if (document.RootElement.ValueKind != JsonValueKind.Object) throw new JsonException("A config is one JSON object.");
         return document.RootElement.EnumerateObject().ToDictionary(p => p.Name, p => p.Value.Clone());
     }
+
+    private static bool HoldsNull(JsonElement value) =>
+        value.ValueKind == JsonValueKind.Array && value.EnumerateArray().Any(e => e.ValueKind == JsonValueKind.Null || HoldsNull(e));
 
     private static bool IsSet(JsonElement value) => value.ValueKind switch
     {

@@ -9,11 +9,16 @@ namespace Weft.Adapters;
 /// <param name="StepFlops">Floating-point operations of one batch, forward and backward: 4 per frozen weight and token, 6 per adapter number used and token.</param>
 public sealed record PlanEstimate(long Trainable, long Base, long WeightBytes, long StateBytes, long ActivationBytes, double StepFlops)
 {
-    /// <summary>Percent of the frozen base, the convention of WeGeFT's papers (adapter excluded from the denominator).</summary>
-    public double PercentOfBase => 100.0 * Trainable / Base;
+    /// <summary>Percent of the frozen base, the convention of WeGeFT's papers: the adapter is no part of the denominator, and modules_to_save (a new head) of neither.</summary>
+    public double PercentOfBase => Base == ReplacedInBase ? 0 : 100.0 * (Trainable - TrainedWhole) / (Base - ReplacedInBase);
 
     /// <summary>Percent of base and adapter together, the convention of LoRA's and DoRA's tables.</summary>
     public double PercentOfAll => 100.0 * Trainable / (Base + Trainable);
+
+    // Numbers of modules_to_save, and of the base that they stand for (of a tied tensor the base holds one).
+    private long TrainedWhole { get; init; }
+
+    private long ReplacedInBase { get; init; }
 
     internal static PlanEstimate Of(AdapterSet set, long tokens)
     {
@@ -21,10 +26,15 @@ public sealed record PlanEstimate(long Trainable, long Base, long WeightBytes, l
         var maps = model.Sites.Where(s => s.Host is ILinearMap && s.Role != SiteRole.Head).ToList();
         var weights = maps.Sum(s => s.Host.InFeatures * s.Host.OutFeatures);
         var adapters = set.Places.Sum(p => p.Adapter.MultiplicationsPerToken(p.Site.Host));
-        var trainedWhole = set.TrainedTensors.Sum(t => t.Value.numel());
+        var trainedInBase = set.TrainedTensors.Sum(t => t.Value.numel());
+        var whole = set.TrainedTensors.Where(t => SiteSelection.SavedWhole(set.Config, t.Tensor.Module) is not null).ToList();
         return new PlanEstimate(
             set.Count, model.Count, model.Tensors.Where(t => t.TiedTo is null).Sum(t => t.Count * t.Pretrained.element_size()), 16 * set.Count,
-            Math.Min(ActivationsOf(maps, tokens), model.ActivationBudget ?? long.MaxValue), tokens * (4.0 * weights + 6.0 * adapters + 2.0 * trainedWhole));
+            Math.Min(ActivationsOf(maps, tokens), model.ActivationBudget ?? long.MaxValue), tokens * (4.0 * weights + 6.0 * adapters + 2.0 * trainedInBase))
+        {
+            TrainedWhole = whole.Sum(t => t.Value.numel()),
+            ReplacedInBase = whole.Where(t => t.Tensor.TiedTo is null).Sum(t => t.Tensor.Count),
+        };
     }
 
     /// <summary>Bytes that autograd keeps of some layers for the backward pass: about the inputs and outputs of their linear maps, fp32.</summary>

@@ -11,20 +11,28 @@ internal sealed class SiteSelection
 
     private readonly PeftConfig config;
     private readonly BaseModel model;
-    private readonly IReadOnlyList<Regex> layerPatterns;
+    private readonly IReadOnlyList<string> layerNames;
+    private readonly IReadOnlyList<Regex> layerPatterns, untargeted;
 
     public SiteSelection(PeftConfig config, BaseModel model)
     {
         (this.config, this.model) = (config, model);
-        layerPatterns = config.LayersPattern is { Count: > 0 } names ? [.. names.Select(n => ModuleExpression.Start($@".*?\.{n}\.(\d+)\."))] : [anyLayer];
+        layerNames = [.. (config.LayersPattern ?? []).Where(n => n.Length > 0)];
+        layerPatterns = layerNames.Count > 0 ? [.. layerNames.Select(n => ModuleExpression.Start($@".*?\.{n}\.(\d+)\.", n))] : [anyLayer];
+        untargeted = [.. (config.ModulesToSave ?? []).Select(m => ModuleExpression.Start($@"(^|.*\.){m}($|\..*)", m))];
         Selected = [.. model.Sites.Where(IsSelected)];
     }
 
     /// <summary>The selected sites, in the model's order.</summary>
     public IReadOnlyList<Site> Selected { get; }
 
-    /// <summary>Whether modules_to_save holds the module or one it stands in.</summary>
-    public bool IsSavedWhole(string module) => config.ModulesToSave?.Any(s => IsWithin(s, module)) ?? false;
+    /// <summary>The outermost module that modules_to_save holds of a path, or null; peft/utils/other.py, _set_trainable: the end of its name is enough, so <c>norm</c> holds <c>input_layernorm</c> too.</summary>
+    public static string? SavedWhole(PeftConfig config, string module)
+    {
+        if (config.ModulesToSave is not { Count: > 0 } entries) return null;
+        var parts = module.Split('.');
+        return Enumerable.Range(1, parts.Length).Select(n => string.Join('.', parts[..n])).FirstOrDefault(m => entries.Any(e => e.Length > 0 && m.EndsWith(e, StringComparison.Ordinal)));
+    }
 
     /// <summary>Everything in a person's config that does not match as written.</summary>
     public IEnumerable<string> Problems()
@@ -42,19 +50,42 @@ internal sealed class SiteSelection
         foreach (var entry in config.ExcludeModules?.Entries ?? [])
             if (!model.Sites.Any(s => config.ExcludeModules!.EntriesFor(s).Contains(entry)))
                 yield return $"exclude_modules \"{entry}\" matches no module. The model has: {Locals()}.";
-        foreach (var layer in config.LayersToTransform ?? [])
-            if (!model.Sites.Any(s => LayerOf(s.Name) == layer))
-                yield return $"layers_to_transform names layer {layer}, but the model has layers {Layers()}{(config.LayersPattern is { } p ? $" in {string.Join(", ", p)}" : "")}.";
-        if (config.LayersPattern is { Count: > 0 } && config.LayersToTransform is not { Count: > 0 })
-            foreach (var (name, pattern) in config.LayersPattern.Zip(layerPatterns))
-                if (!model.Sites.Any(s => pattern.IsMatch(s.Name))) yield return $"layers_pattern \"{name}\" is no list of layers in this model.";
+        foreach (var problem in LayerProblems()) yield return problem;
         if (config.LayersToTransform is { Count: > 0 } && config.TargetModules is { IsList: false })
             yield return "layers_to_transform acts only where target_modules is a list. Put the layers into the expression, or list the modules.";
         foreach (var entry in config.ModulesToSave ?? [])
-            if (!model.Tensors.Any(t => IsWithin(entry, t.Module)))
+            if (!model.Tensors.Any(t => SavedWhole(config with { ModulesToSave = [entry] }, t.Module) is not null))
                 yield return $"modules_to_save \"{entry}\" matches no module. The model has: {string.Join(", ", model.Tensors.Select(t => LastPart(t.Module)).Distinct())}.";
+        foreach (var site in Selected.Where(s => SavedWhole(config, s.Name) is not null))
+            yield return $"modules_to_save holds {site.Name} (an entry is the end of a name), which target_modules adapts. Leave it to one of them.";
+        if (BiasProblem() is { } none) yield return none;
         foreach (var (option, pattern, fromStart) in config.Patterns)
             if (PatternProblem(option, pattern, fromStart) is { } problem) yield return problem;
+    }
+
+    private IEnumerable<string> LayerProblems()
+    {
+        var isList = config.TargetModules is null or { IsList: true };
+        foreach (var layer in config.LayersToTransform ?? [])
+        {
+            if (!model.Sites.Any(s => LayerOf(s.Name) == layer))
+                yield return $"layers_to_transform names layer {layer}, but the model has layers {Layers()}{(layerNames.Count > 0 ? $" in {string.Join(", ", layerNames)}" : "")}.";
+            else if (isList && Selected.Count > 0 && !Selected.Any(s => LayerOf(s.Name) == layer))
+                yield return $"layers_to_transform names layer {layer}, but no module there is adapted; a target_modules entry that is a whole path counts whatever its layer. Remove one of them.";
+        }
+        if (layerNames.Count > 0 && config.LayersToTransform is not { Count: > 0 })
+            yield return "layers_pattern acts only with layers_to_transform, which is not given. Name the layers, or remove it.";
+        else
+            foreach (var (name, pattern) in layerNames.Zip(layerPatterns))
+                if (!model.Sites.Any(s => pattern.IsMatch(s.Name))) yield return $"layers_pattern \"{name}\" is no list of layers in this model.";
+    }
+
+    private string? BiasProblem()
+    {
+        if (!config.NeedsTargets || (config.Bias != "all" && config.Bias != config.BiasOfAdapted)) return null;
+        var adapted = Selected.SelectMany(s => s.Host.Tensors).ToHashSet();
+        if (model.Tensors.Any(t => t.LocalName == "bias" && config.Trains(t, adapted.Contains(t)))) return null;
+        return $"bias \"{config.Bias}\" trains biases, but {(config.Bias == "all" ? "the model has none" : "no adapted module has one")}. Remove it.";
     }
 
     private string? PatternProblem(string option, string pattern, bool fromStart)
@@ -75,7 +106,7 @@ internal sealed class SiteSelection
     private bool IsSelected(Site site)
     {
         if (config.TargetModules is not { Entries.Count: > 0 } targets) return false;
-        if (config.ExcludeModules?.Match(site) == true || site.Names.Any(IsSavedWhole)) return false;
+        if (config.ExcludeModules?.Match(site) == true || site.Names.Any(n => untargeted.Any(m => m.IsMatch(n)))) return false;
         if (!targets.Match(site)) return false;
         if (!targets.IsList || config.LayersToTransform is not { Count: > 0 } layers || site.Names.Any(n => targets.Entries.Contains(n))) return true;
         return LayerOf(site.Name) is { } layer && layers.Contains(layer);
@@ -91,7 +122,7 @@ internal sealed class SiteSelection
         }
         if (!matched.Any(IsSelected))
             yield return $"target_modules \"{entry}\" matches {matched[0].Name}{(matched.Count > 1 ? $" and {matched.Count - 1} more" : "")}, but exclude_modules, modules_to_save or layers_to_transform leave all of them out.";
-        if (entry == Targets.AllLinear || NamesALayer(entry)) yield break;
+        if (config.TargetModules!.IsAllLinear || NamesALayer(entry, config.TargetModules.IsList)) yield break;
         foreach (var group in matched.Where(s => s.Layer is not null).GroupBy(s => (Parent: WithoutLayer(s.Parent, s.Layer), s.LocalName)))
         {
             var present = group.Select(s => s.Layer).ToHashSet();
@@ -111,8 +142,7 @@ internal sealed class SiteSelection
     }
 
     private int? LayerOf(string name) => layerPatterns.Select(p => p.Match(name)).FirstOrDefault(m => m.Success) is { } match
-        ? int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture)
-        : null;
+        && int.TryParse(match.Groups[1].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var layer) ? layer : null;
 
     private string Locals() => string.Join(", ", model.Sites.Select(s => s.LocalName).Distinct());
 
@@ -122,11 +152,12 @@ internal sealed class SiteSelection
         return all.Count == 0 ? "none" : $"{all[0]} to {all[^1]}";
     }
 
-    private static bool NamesALayer(string entry) => Regex.Replace(entry, @"\\d", "").Any(char.IsAsciiDigit);
+    // A list entry names a layer by a part that is a number. In an expression a digit of a name (fc1) stands behind a letter; any digit and counts are none.
+    private static bool NamesALayer(string entry, bool isList) => isList
+        ? entry.Split('.').Any(p => p.Length > 0 && p.All(char.IsAsciiDigit))
+        : Regex.IsMatch(Regex.Replace(entry, @"\\d|\[0-9\]|\{[\d,]*\}", ""), @"(?<!\w)\d");
 
     private static string WithoutLayer(string path, int? layer) => $"{path}.".Replace($".{layer}.", ".*.", StringComparison.Ordinal).TrimEnd('.');
-
-    private static bool IsWithin(string entry, string module) => ModuleExpression.Start($@"(?:.*\.)?{Regex.Escape(entry)}(?:\..*)?\z").IsMatch(module);
 
     private static string LastPart(string path) => path[(path.LastIndexOf('.') + 1)..];
 }

@@ -17,7 +17,7 @@ public sealed record Targets
     private Targets(IReadOnlyList<string> entries, bool isList)
     {
         (Entries, IsList) = (entries, isList);
-        if (!isList && entries[0] != AllLinear) expression = ModuleExpression.Whole(entries[0]);
+        if (!isList && !IsAllLinear) expression = ModuleExpression.Whole(entries[0]);
     }
 
     /// <summary>A list of names and endings.</summary>
@@ -32,7 +32,7 @@ public sealed record Targets
     public bool IsList { get; }
 
     /// <summary>Whether it means every linear module but the head.</summary>
-    public bool IsAllLinear => !IsList && Entries[0] == AllLinear;
+    public bool IsAllLinear => !IsList && Entries[0].Equals(AllLinear, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>A regular expression for whole paths, or <c>all-linear</c>.</summary>
     /// <exception cref="ArgumentException">Not a regular expression.</exception>
@@ -65,7 +65,7 @@ public sealed record Targets
     {
         public override Targets Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.TokenType == JsonTokenType.String
             ? Matching(reader.GetString()!)
-            : new Targets(JsonSerializer.Deserialize<string[]>(ref reader, options) ?? throw new JsonException("A list of module names, a regular expression or \"all-linear\" is wanted."));
+            : new Targets(WrongKind.Refused<string[]>(ref reader, options, "a list of module names, a regular expression or \"all-linear\""));
 
         public override void Write(Utf8JsonWriter writer, Targets value, JsonSerializerOptions options)
         {

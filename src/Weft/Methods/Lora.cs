@@ -35,10 +35,10 @@ public sealed record LoraConfig : PeftConfig
     [JsonConverter(typeof(FlagOrName))] public string InitLoraWeights { get; init; } = "true";
 
     /// <summary>Ranks that differ, by name or expression for the end of a module's path; the first that matches counts.</summary>
-    public IReadOnlyDictionary<string, int> RankPattern { get; init; } = new Dictionary<string, int>();
+    public IReadOnlyDictionary<string, int> RankPattern { get; init => field = value ?? new Dictionary<string, int>(); } = new Dictionary<string, int>();
 
     /// <summary>Alphas that differ, likewise.</summary>
-    [JsonConverter(typeof(NumbersByPattern))] public IReadOnlyDictionary<string, double> AlphaPattern { get; init; } = new Dictionary<string, double>();
+    [JsonConverter(typeof(NumbersByPattern))] public IReadOnlyDictionary<string, double> AlphaPattern { get; init => field = value ?? new Dictionary<string, double>(); } = new Dictionary<string, double>();
 
     /// <inheritdoc/>
     protected internal override string BiasOfAdapted => "lora_only";
@@ -66,17 +66,16 @@ public sealed record LoraConfig : PeftConfig
         if (Rank < 1) yield return $"r is {Rank}; a rank is at least 1.";
         foreach (var (pattern, rank) in RankPattern.Where(p => p.Value < 1)) yield return $"rank_pattern \"{pattern}\" is {rank}; a rank is at least 1.";
         if (Dropout is < 0 or >= 1) yield return $"lora_dropout is {Dropout}; it lies in [0, 1).";
-        if (InitLoraWeights is not ("true" or "false" or "gaussian")) yield return $"init_lora_weights \"{InitLoraWeights}\" is none of true, false, \"gaussian\". A start computed from weights or data is not read here.";
+        if (InitLoraWeights is not ("true" or "false") && !IsGaussian) yield return $"init_lora_weights \"{InitLoraWeights}\" is none of true, false, \"gaussian\". A start computed from weights or data is not read here.";
         if (Bias is not ("none" or "all" or "lora_only")) yield return $"bias \"{Bias}\" is none of none, all, lora_only.";
     }
 
     /// <inheritdoc/>
     protected internal override Adapter? Create(Site site, Construction construction)
     {
-        var rank = Value(RankPattern, site, Rank);
-        var alpha = Value(AlphaPattern, site, Alpha);
-        if (!construction.IsSaved && rank > Math.Min(site.Host.InFeatures, site.Host.OutFeatures))
-            throw new ArgumentException($"rank {rank} is more than the module's {site.Host.InFeatures} → {site.Host.OutFeatures} can use. Lower r, or give the module its own in rank_pattern.");
+        var rank = ModuleExpression.KeyFor("rank_pattern", RankPattern, site, construction.IsSaved) is { } r ? RankPattern[r] : Rank;
+        var alpha = ModuleExpression.KeyFor("alpha_pattern", AlphaPattern, site, construction.IsSaved) is { } a ? AlphaPattern[a] : Alpha;
+        construction.RefuseRank(rank, Math.Min(site.Host.InFeatures, site.Host.OutFeatures), $"the module's {site.Host.InFeatures} → {site.Host.OutFeatures} can use");
         return site.Host switch
         {
             Linear => new LowRank(site.Host, this, rank, alpha),
@@ -86,8 +85,8 @@ public sealed record LoraConfig : PeftConfig
         };
     }
 
-    private static T Value<T>(IReadOnlyDictionary<string, T> patterns, Site site, T otherwise) =>
-        patterns.Keys.FirstOrDefault(k => site.Names.Any(ModuleExpression.End(k).IsMatch)) is { } key ? patterns[key] : otherwise;
+    // PEFT compares the word in lower case.
+    private bool IsGaussian => "gaussian".Equals(InitLoraWeights, StringComparison.OrdinalIgnoreCase);
 
     private double Scale(int rank, double alpha) => alpha / (UseRslora ? Math.Sqrt(rank) : rank);
 
@@ -104,7 +103,7 @@ public sealed record LoraConfig : PeftConfig
             a = new Parameter(empty(rank, host.InFeatures));
             b = new Parameter(zeros(host.OutFeatures, rank));
             if (config.LoraBias) bias = new Parameter(zeros(host.OutFeatures));
-            if (config.InitLoraWeights == "gaussian") nn.init.normal_(a, 0, 1.0 / rank);
+            if (config.IsGaussian) nn.init.normal_(a, 0, 1.0 / rank);
             else nn.init.kaiming_uniform_(a, a: Math.Sqrt(5));
             if (config.InitLoraWeights == "false") nn.init.kaiming_uniform_(b, a: Math.Sqrt(5));
             RegisterComponents();

@@ -29,7 +29,7 @@ public sealed record WegeftConfig : PeftConfig
     [JsonPropertyName("wegeft_dropout")] public double? Dropout { get; init; }
 
     /// <summary>Side that is edited, by the last part of a module's path: <c>input</c> or <c>output</c>; one word for all is allowed.</summary>
-    [JsonConverter(typeof(WegeftSides))] public IReadOnlyDictionary<string, string> TransformDim { get; init; } = new Dictionary<string, string>();
+    [JsonConverter(typeof(WegeftSides))] public IReadOnlyDictionary<string, string> TransformDim { get; init => field = value ?? new Dictionary<string, string>(); } = new Dictionary<string, string>();
 
     /// <summary>Groups of modules that hold one pair in common, each a list of expressions matched from the start of the path; null leaves it to <see cref="Sharing"/>.</summary>
     public IReadOnlyList<IReadOnlyList<string>>? TiedModules { get; init; }
@@ -38,10 +38,10 @@ public sealed record WegeftConfig : PeftConfig
     public string Sharing { get; init; } = "type";
 
     /// <summary>Ranks that differ, by name or expression for the end of a module's path.</summary>
-    public IReadOnlyDictionary<string, int> RankPattern { get; init; } = new Dictionary<string, int>();
+    public IReadOnlyDictionary<string, int> RankPattern { get; init => field = value ?? new Dictionary<string, int>(); } = new Dictionary<string, int>();
 
     /// <summary>Alphas that differ; as in the release, a key acts only where it also stands in <see cref="RankPattern"/> or is a module's whole path.</summary>
-    [JsonConverter(typeof(NumbersByPattern))] public IReadOnlyDictionary<string, double> AlphaPattern { get; init; } = new Dictionary<string, double>();
+    [JsonConverter(typeof(NumbersByPattern))] public IReadOnlyDictionary<string, double> AlphaPattern { get; init => field = value ?? new Dictionary<string, double>(); } = new Dictionary<string, double>();
 
     /// <summary>Whether one factor starts at zero, so that training starts from the base.</summary>
     public bool InitWegeftWeights { get; init; } = true;
@@ -56,10 +56,13 @@ public sealed record WegeftConfig : PeftConfig
     public string? Positions { get; init; }
 
     /// <summary>Fused projections: for the last part of a path, the pair of each of its equal row slices; null leaves a slice alone, one name twice is one pair.</summary>
-    public IReadOnlyDictionary<string, IReadOnlyList<string?>> Slices { get; init; } = new Dictionary<string, IReadOnlyList<string?>>();
+    public IReadOnlyDictionary<string, IReadOnlyList<string?>> Slices { get; init => field = value ?? new Dictionary<string, IReadOnlyList<string?>>(); } = new Dictionary<string, IReadOnlyList<string?>>();
 
     /// <inheritdoc/>
     protected internal override string BiasOfAdapted => "wegeft_only";
+
+    /// <inheritdoc/>
+    protected internal override bool StoresBiases => false;
 
     /// <inheritdoc/>
     protected internal override IEnumerable<(string, string, bool)> Patterns =>
@@ -88,6 +91,7 @@ public sealed record WegeftConfig : PeftConfig
         if (ZeroInit is not ("phi" or "psi")) yield return $"zero_init \"{ZeroInit}\" is neither phi nor psi.";
         if (Bias is not ("none" or "all" or "wegeft_only")) yield return $"bias \"{Bias}\" is none of none, all, wegeft_only.";
         if (TiedModules is not null && Sharing != "type") yield return $"sharing \"{Sharing}\" and tied_modules both say who shares a pair. Give one of them.";
+        foreach (var (module, _) in Slices.Where(s => s.Value?.OfType<string>().Any() != true)) yield return $"slices of {module} name no pair, so nothing there would be trained. Name one, or leave {module} out of target_modules.";
         if (Slices.Count > 0 && (Positions is not null || Dropout > 0)) yield return "slices go with neither positions nor wegeft_dropout.";
         if (TransformDim.Values.Contains("output") && (Positions is not null || Dropout > 0)) yield return "transform_dim output goes with neither positions nor wegeft_dropout.";
         if (Positions is not null && Dropout > 0) yield return "positions and wegeft_dropout exclude each other: dropout acts on the weight, which has no tokens.";
@@ -103,7 +107,8 @@ public sealed record WegeftConfig : PeftConfig
         {
             TargetModules = targets,
             TiedModules = TiedModules ?? Groups(sites),
-            TransformDim = sites.Select(s => s.LocalName).Distinct().ToDictionary(n => n, Side),
+            // Keys that name no module stay, for Create to refuse.
+            TransformDim = sites.Select(s => s.LocalName).Concat(TransformDim.Keys.Where(k => k != "*")).Distinct().ToDictionary(n => n, Side),
             Sharing = "type", // said by tied_modules from here on
         };
     }
@@ -114,10 +119,11 @@ public sealed record WegeftConfig : PeftConfig
         if (site.Host is not Linear linear) throw new NotSupportedException($"WeGeFT adapts linear modules, not {site.Host.GetType().Name}. Leave it out of target_modules.");
         var isOutput = Side(site.LocalName) == "output";
         var width = isOutput ? linear.OutFeatures : linear.InFeatures;
-        var key = RankPattern.Keys.FirstOrDefault(k => site.Names.Any(ModuleExpression.End(k).IsMatch));
+        var key = ModuleExpression.KeyFor("rank_pattern", RankPattern, site, construction.IsSaved);
         var rank = key is null ? Rank : RankPattern[key];
         var alpha = AlphaPattern.TryGetValue(key ?? site.Name, out var own) ? own : Alpha;
-        if (!construction.IsSaved && rank > width) throw new ArgumentException($"rank {rank} is more than the {width} features it edits. Lower r, or give the module its own in rank_pattern.");
+        construction.RefuseRank(rank, width, $"the {width} features it edits");
+        if (!construction.IsSaved) RefuseInert(site, rank, alpha);
         var group = Group(site.Name) ?? site.Name;
         if (Slices.TryGetValue(site.LocalName, out var slices))
         {
@@ -141,6 +147,16 @@ public sealed record WegeftConfig : PeftConfig
             pair.LastParent = site.Parent;
             return pair;
         }
+    }
+
+    // Keys that match the site and yet say nothing of it, because the release looks them up otherwise.
+    private void RefuseInert(Site site, int rank, double alpha)
+    {
+        if (AlphaPattern.Keys.FirstOrDefault(k => AlphaPattern[k] != alpha && site.Names.Any(ModuleExpression.End(k).IsMatch)) is { } inert)
+            throw new ArgumentException($"alpha_pattern \"{inert}\" {AlphaPattern[inert]} does not act, its α is {alpha}: a key acts where it is also the module's key in rank_pattern, or is a whole path that rank_pattern does not match. Give rank_pattern \"{inert}\": {rank} too.");
+        foreach (var (option, keys) in new[] { ("transform_dim", TransformDim.Keys), ("slices", Slices.Keys) })
+            if (keys.FirstOrDefault(k => k != site.LocalName && k != "*" && site.Names.Any(ModuleExpression.End(k).IsMatch)) is { } longer)
+                throw new ArgumentException($"{option} \"{longer}\" does not act: a key is the last part of a path, here {site.LocalName}.");
     }
 
     private string Side(string module) => TransformDim.TryGetValue(module, out var side) || TransformDim.TryGetValue("*", out side) ? side : "input";

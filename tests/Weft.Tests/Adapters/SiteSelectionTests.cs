@@ -42,7 +42,9 @@ public sealed class SiteSelectionTests : IDisposable
     {
         Assert.Equal(["model.layers.1.self_attn.q_proj"], Names(new() { Rank = 2, TargetModules = new Targets("q_proj"), LayersToTransform = [1] }));
         Assert.Equal(["model.layers.1.self_attn.q_proj"], Names(new() { Rank = 2, TargetModules = new Targets("q_proj"), LayersToTransform = [1], LayersPattern = ["layers"] }));
-        Assert.Equal(["model.layers.0.self_attn.q_proj"], Names(new() { Rank = 2, TargetModules = new Targets("model.layers.0.self_attn.q_proj"), LayersToTransform = [1] }));
+        Assert.Equal(["model.layers.1.self_attn.q_proj"], Names(new() { Rank = 2, TargetModules = new Targets("q_proj"), LayersToTransform = [1], LayersPattern = [""] }));
+        Assert.Equal(["model.layers.0.self_attn.q_proj", "model.layers.1.self_attn.k_proj"],
+            Names(new() { Rank = 2, TargetModules = new Targets("model.layers.0.self_attn.q_proj", "k_proj"), LayersToTransform = [1] }));
     }
 
     [Fact]
@@ -106,8 +108,12 @@ public sealed class SiteSelectionTests : IDisposable
     {
         Assert.Equal("layers_to_transform acts only where target_modules is a list. Put the layers into the expression, or list the modules.",
             Assert.Single(new LoraConfig { Rank = 2, TargetModules = Targets.Matching(".*q_proj"), LayersToTransform = [1] }.Plan(model).Problems));
-        Assert.Equal("layers_pattern \"h\" is no list of layers in this model.",
-            Assert.Single(new LoraConfig { Rank = 2, TargetModules = new Targets("q_proj"), LayersPattern = ["h"] }.Plan(model).Problems));
+        Assert.Contains("layers_pattern \"h\" is no list of layers in this model.",
+            new LoraConfig { Rank = 2, TargetModules = new Targets("q_proj"), LayersToTransform = [1], LayersPattern = ["h"] }.Plan(model).Problems);
+        Assert.Equal("layers_pattern acts only with layers_to_transform, which is not given. Name the layers, or remove it.",
+            Assert.Single(new LoraConfig { Rank = 2, TargetModules = new Targets("q_proj"), LayersPattern = ["layers"] }.Plan(model).Problems));
+        Assert.Equal("layers_to_transform names layer 1, but no module there is adapted; a target_modules entry that is a whole path counts whatever its layer. Remove one of them.",
+            Assert.Single(new LoraConfig { Rank = 2, TargetModules = new Targets("model.layers.0.self_attn.q_proj"), LayersToTransform = [1] }.Plan(model).Problems));
         Assert.StartsWith("target_modules is not given. Name modules (embed_tokens, q_proj, ", Assert.Single(new LoraConfig().Plan(model).Problems), StringComparison.Ordinal);
         Assert.StartsWith("target_modules is not given.", Assert.Single(new LoraConfig { TargetModules = new Targets() }.Plan(model).Problems), StringComparison.Ordinal);
         Assert.Equal("Full fine-tuning trains every module; it takes no target_modules. Remove them, or choose a method that adapts modules.",
@@ -116,6 +122,70 @@ public sealed class SiteSelectionTests : IDisposable
             Assert.Single(new WegeftConfig { Rank = 2, TargetModules = new Targets("q_proj"), Sharing = "global", TiedModules = [[".*q_proj"]] }.Plan(model).Problems));
         Assert.Equal("tied_modules \"q_proj\" matches no adapted module from the start of its path. Adapted are: model.layers.0.self_attn.q_proj ….",
             Assert.Single(new WegeftConfig { Rank = 2, TargetModules = new Targets("q_proj"), TiedModules = [["q_proj"]] }.Plan(model).Problems));
+    }
+
+    [Theory]
+    [InlineData("norm", "model.layers.0.input_layernorm.weight model.layers.0.post_attention_layernorm.weight model.layers.1.input_layernorm.weight model.layers.1.post_attention_layernorm.weight model.norm.weight")]
+    [InlineData("head", "lm_head.weight"), InlineData("1.mlp.up_proj", "model.layers.1.mlp.up_proj.weight model.layers.1.mlp.up_proj.bias"), InlineData("model.norm", "model.norm.weight")]
+    public void Saved_whole_is_what_ends_in_an_entry_of_modules_to_save(string entry, string keys) => Assert.Equal(
+        keys.Split(' ').Select(k => $"base_model.model.{k}").Order(StringComparer.Ordinal),
+        new LoraConfig { Rank = 2, TargetModules = new Targets("q_proj"), ModulesToSave = [entry] }.Plan(model).Build().TrainedTensors.Select(t => t.Key).Order(StringComparer.Ordinal));
+
+    [Fact]
+    public void A_module_that_modules_to_save_holds_by_the_end_of_its_name_is_not_adapted_too() => Assert.Equal(
+        "modules_to_save holds lm_head (an entry is the end of a name), which target_modules adapts. Leave it to one of them.",
+        Assert.Single(new LoraConfig { Rank = 2, TargetModules = new Targets("q_proj", "lm_head"), ModulesToSave = ["head"] }.Plan(model).Problems));
+
+    [Fact]
+    public void An_entry_that_is_no_expression_is_said_as_it_was_written()
+    {
+        foreach (var config in new[] { new LoraConfig { ModulesToSave = ["a("] }, new LoraConfig { LayersToTransform = [0], LayersPattern = ["a("] } })
+            Assert.StartsWith("\"a(\" is not a regular expression: ", Assert.Throws<ArgumentException>(() => (config with { TargetModules = new Targets("q_proj") }).Plan(model)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Two_keys_that_give_a_module_different_values_are_refused()
+    {
+        static string Refusal(PeftConfig config, BaseModel model) => Assert.Throws<ArgumentException>(() => config.AttachTo(model)).Message;
+        var lora = new LoraConfig { Rank = 2, TargetModules = new Targets("q_proj") };
+        const string whole = "layers.0.self_attn.q_proj";
+        var said = $"  model.{whole}: alpha_pattern gives it two values: \"q_proj\" 64 and \"{whole}\" 1. A saved file holds its keys sorted, so which comes first is lost: let one key match a module.";
+        Assert.EndsWith(":\n" + said, Refusal(lora with { AlphaPattern = new Dictionary<string, double> { ["q_proj"] = 64, [whole] = 1 } }, model), StringComparison.Ordinal);
+        var ranks = new Dictionary<string, int> { ["q_proj"] = 3, [whole] = 1 };
+        Assert.Contains("rank_pattern gives it two values: \"q_proj\" 3 and ", Refusal(lora with { RankPattern = ranks }, model), StringComparison.Ordinal);
+        Assert.Contains("rank_pattern gives it two values: \"q_proj\" 3 and ", Refusal(new WegeftConfig { Rank = 2, Sharing = "module", TargetModules = new Targets("q_proj"), RankPattern = ranks }, model), StringComparison.Ordinal);
+        Assert.Empty((lora with { AlphaPattern = new Dictionary<string, double> { ["q_proj"] = 64, [whole] = 64 } }).Plan(model).Problems);
+        Assert.Empty(model.Adapters);
+    }
+
+    [Theory]
+    [InlineData("fc1", false, true), InlineData("linear_1", false, true), InlineData("layers.0.fc1", false, false), InlineData(@".*\.fc1", true, true), InlineData(@".*\.[02]\.fc1", true, false), InlineData(@".*\.\d{1,2}\.fc1", true, true)]
+    public void A_digit_in_a_name_names_no_layer(string entry, bool isExpression, bool isRefused)
+    {
+        var local = entry.Contains("fc1", StringComparison.Ordinal) ? "fc1" : entry;
+        var missing = new TinyModel([.. Enumerable.Range(0, 3).SelectMany(layer => new[] { "a", local }.Where(m => (layer, m) != (1, local)).Select(m => Site($"model.layers.{layer}.{m}", layer)))]);
+        var problems = new LoraConfig { Rank = 1, TargetModules = isExpression ? Targets.Matching(entry) : new Targets(entry) }.Plan(missing).Problems;
+        Assert.Equal(isRefused, problems.Any(p => p.Contains("in layers 0, 2 but not in 1", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Biases_that_are_not_there_are_not_trained_in_silence()
+    {
+        var bare = new TinyModel(Site("a", 0));
+        Assert.Equal("bias \"all\" trains biases, but the model has none. Remove it.", Assert.Single(new LoraConfig { Rank = 1, TargetModules = new Targets("a"), Bias = "all" }.Plan(bare).Problems));
+        Assert.Equal("bias \"lora_only\" trains biases, but no adapted module has one. Remove it.", Assert.Single(new LoraConfig { Rank = 1, TargetModules = new Targets("a"), Bias = "lora_only" }.Plan(bare).Problems));
+        Assert.Empty(new LoraConfig { Rank = 1, TargetModules = new Targets("q_proj"), Bias = "lora_only" }.Plan(model).Problems);
+    }
+
+    [Fact]
+    public void The_share_of_the_base_leaves_modules_saved_whole_out_of_both_sides()
+    {
+        var config = new WegeftConfig { Rank = 2, TargetModules = new Targets("q_proj"), ModulesToSave = ["lm_head"] };
+        var estimate = config.Plan(model).Estimate(1);
+        Assert.Equal(64 + 512, estimate.Trainable);
+        Assert.Equal(100.0 * 64 / (model.Count - 512), estimate.PercentOfBase);
+        using var tied = RandomLlama.Create(tied: true);
+        Assert.Equal(100.0 * 64 / tied.Count, config.Plan(tied).Estimate(1).PercentOfBase);
     }
 
     [Fact]

@@ -133,6 +133,132 @@ public sealed class SavedFolderTests : IDisposable
         foreach (var key in new[] { "\"use_rslora\": true", "\"zero_init\": \"psi\"", "\"positions\": \"l1\"" }) Assert.Contains(key, own, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Norms_saved_whole_come_back_under_the_keys_PEFT_gives_them()
+    {
+        Save(new LoraConfig { Rank = 2, TargetModules = new Targets("q_proj"), ModulesToSave = ["norm"] });
+        using (var file = Checkpoint.Open(folder.File("adapter_model.safetensors"))) Assert.Equal(5, file.Tensors.Keys.Count(k => k.EndsWith("norm.weight", StringComparison.Ordinal)));
+        Assert.Equal(5, AdapterSet.Load(folder.Path, model).TrainedTensors.Count);
+    }
+
+    [Theory, InlineData(".*q_proj|.*embed_tokens", "model.embed_tokens"), InlineData(".*(q_proj|lm_head)", "lm_head")]
+    public void An_expression_that_matches_an_embedding_or_the_head_carries_its_weight(string expression, string module)
+    {
+        Save(new LoraConfig { Rank = 2, TargetModules = Targets.Matching(expression) });
+        using (var file = Checkpoint.Open(folder.File("adapter_model.safetensors"))) Assert.Single(file.Tensors.Keys, $"base_model.model.{module}.base_layer.weight");
+        AdapterSet.Load(folder.Path, model).Detach();
+        Rewrite(t => t[$"base_model.model.{module}.base_layer.weight"].add_(1));
+        Assert.Contains("differs from the base's own: the embedding was changed", Assert.Throws<InvalidDataException>(() => AdapterSet.Load(folder.Path, model)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Embeddings_that_a_file_holds_whole_must_be_the_bases()
+    {
+        Save(new LoraConfig { Rank = 2, TargetModules = new Targets("q_proj") });
+        Rewrite(tensors =>
+        {
+            foreach (var tensor in model.Tensors.Where(t => t.Key is "model.embed_tokens.weight" or "lm_head.weight")) tensors[$"base_model.model.{tensor.Key}"] = tensor.Pretrained.clone();
+        });
+        var set = AdapterSet.Load(folder.Path, model);
+        Assert.Equal("The file also holds base_model.model.model.embed_tokens.weight and base_model.model.lm_head.weight whole, equal to the base's; they are not written again.", Assert.Single(set.Notes));
+        set.Detach();
+        Rewrite(t => t["base_model.model.lm_head.weight"].add_(1));
+        Assert.EndsWith("Use that base.", Assert.Throws<InvalidDataException>(() => AdapterSet.Load(folder.Path, model)).Message, StringComparison.Ordinal);
+        Rewrite(t => t["base_model.model.lm_head.weight"] = zeros(34, 16));
+        Assert.EndsWith("  base_model.model.lm_head.weight: (34, 16) for (32, 16), the base was changed (its vocabulary resized) before the adapter was saved: use that base",
+            Assert.Throws<InvalidDataException>(() => AdapterSet.Load(folder.Path, model)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Biases_of_modules_saved_whole_stand_thrice_where_all_biases_are_trained()
+    {
+        var set = new LoraConfig { Rank = 2, TargetModules = new Targets("q_proj"), ModulesToSave = ["1.mlp"], Bias = "all" }.AttachTo(model, "saved");
+        RandomLlama.Disturb(set);
+        set.Save(folder.Path);
+        set.Detach();
+        const string mlp = "base_model.model.model.layers.1.mlp";
+        Rewrite(tensors =>
+        {
+            Assert.Equal([$"{mlp}.down_proj.bias", $"{mlp}.modules_to_save.down_proj.bias", $"{mlp}.original_module.down_proj.bias"],
+                tensors.Keys.Where(k => k.StartsWith(mlp, StringComparison.Ordinal) && k.EndsWith("down_proj.bias", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+            Assert.True(Bits.Same(tensors[$"{mlp}.modules_to_save.down_proj.bias"], tensors[$"{mlp}.down_proj.bias"]));
+            Assert.True(Bits.Same(tensors[$"{mlp}.original_module.down_proj.bias"], model.Tensors.Single(t => t.Key == "model.layers.1.mlp.down_proj.bias").Pretrained));
+            tensors.Remove($"{mlp}.modules_to_save.down_proj.bias"); // older files lack one or the other
+        });
+        var back = AdapterSet.Load(folder.Path, model);
+        Assert.True(Bits.Same(back.TrainedTensors.Single(t => t.Key == $"{mlp}.down_proj.bias").Value, set.TrainedTensors.Single(t => t.Key == $"{mlp}.down_proj.bias").Value));
+        back.Detach();
+        Rewrite(t => t[$"{mlp}.original_module.down_proj.bias"].add_(1));
+        Assert.Contains("original_module.down_proj.bias, which differs from the base's own: the bias was changed", Assert.Throws<InvalidDataException>(() => AdapterSet.Load(folder.Path, model)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Biases_that_LoRA_should_hold_are_missing()
+    {
+        Save(new LoraConfig { Rank = 2, TargetModules = new Targets("q_proj"), Bias = "lora_only" });
+        Rewrite(t =>
+        {
+            foreach (var key in t.Keys.Where(k => k.EndsWith(".bias", StringComparison.Ordinal)).ToList()) t.Remove(key);
+        });
+        Assert.Contains("base_model.model.model.layers.0.self_attn.q_proj.base_layer.bias: missing", Assert.Throws<InvalidDataException>(() => AdapterSet.Load(folder.Path, model)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("\"r\": 2", "\"r\": 2147483647", "rank 2147483647 is more than the longest axis of the folder's tensors, 16.")]
+    [InlineData("[\n    \"q_proj\"\n  ]", "null", "target_modules is null. Hugging Face PEFT takes a default of the model's family then")]
+    [InlineData("[\n    \"q_proj\"\n  ]", "[null]", "adapter_config.json: LORA: target_modules holds null where a name or a number is wanted.")]
+    public void A_config_that_cannot_be_its_tensors_is_refused_before_anything_is_made(string written, string instead, string message)
+    {
+        Save(new LoraConfig { Rank = 2, TargetModules = new Targets("q_proj") });
+        ChangeConfig(written, instead);
+        Assert.Contains(message, Assert.ThrowsAny<Exception>(() => AdapterSet.Load(folder.Path, model)).Message, StringComparison.Ordinal);
+        Assert.Empty(model.Adapters);
+    }
+
+    [Theory]
+    [InlineData("\"init_lora_weights\": true", "\"init_lora_weights\": \"Gaussian\""), InlineData("\"rank_pattern\": {}", "\"rank_pattern\": null"), InlineData("\"alpha_pattern\": {}", "\"alpha_pattern\": null")]
+    [InlineData("\"layers_pattern\": null", "\"layers_pattern\": \"\""), InlineData("[\n    \"q_proj\"\n  ]", "\".*layers\\\\.(?P<n>\\\\d+)\\\\.self_attn\\\\.q_proj\"")]
+    public void What_PEFT_reads_is_read_and_written_back_as_it_stood(string written, string instead)
+    {
+        Save(new LoraConfig { Rank = 2, TargetModules = new Targets("q_proj") });
+        var config = ChangeConfig(written, instead);
+        var set = AdapterSet.Load(folder.Path, model);
+        Assert.Equal(2, set.Places.Count);
+        Assert.Equal(config, set.Config.ToJson());
+    }
+
+    [Fact]
+    public void All_linear_is_read_in_any_case()
+    {
+        Save(new LoraConfig { Rank = 2, TargetModules = Targets.Matching("All-Linear") });
+        var config = File.ReadAllText(folder.File("adapter_config.json"));
+        var start = config.IndexOf("\"target_modules\": ", StringComparison.Ordinal);
+        ChangeConfig(config[start..(config.IndexOf(']', start) + 1)], "\"target_modules\": \"All-Linear\"");
+        Assert.Equal(14, AdapterSet.Load(folder.Path, model).Places.Count);
+    }
+
+    [Fact]
+    public void A_folder_without_safetensors_says_what_it_has()
+    {
+        Save(new LoraConfig { Rank = 2, TargetModules = new Targets("q_proj") });
+        File.Move(folder.File("adapter_model.safetensors"), folder.File("adapter_model.bin"));
+        Assert.Equal($"{folder.Path} has no adapter_model.safetensors. Its adapter_model.bin is a PyTorch pickle, which is not supported yet; save the adapter as safetensors.",
+            Assert.Throws<FileNotFoundException>(() => AdapterSet.Load(folder.Path, model)).Message);
+    }
+
+    [Theory]
+    [InlineData("lora", "\"modules_to_save\":\"lm_head\"", "LORA: modules_to_save is of the wrong kind: a list of names is wanted.")]
+    [InlineData("lora", "\"target_modules\":[1]", "LORA: target_modules: a list of module names, a regular expression or \"all-linear\" is wanted.")]
+    [InlineData("lora", "\"r\":null", "LORA: r is of the wrong kind: a whole number up to 2147483647 is wanted.")]
+    [InlineData("lora", "\"r\":99999999999", "LORA: r is of the wrong kind: a whole number up to 2147483647 is wanted.")]
+    [InlineData("lora", "\"rank_pattern\":{\"q_proj\":\"x\"}", "LORA: rank_pattern.q_proj is of the wrong kind: an object of whole numbers up to 2147483647 by name is wanted.")]
+    [InlineData("lora", "\"alpha_pattern\":[1]", "LORA: alpha_pattern: an object of numbers by name is wanted.")]
+    [InlineData("lora", "\"layers_to_transform\":\"a\"", "LORA: layers_to_transform: a whole number up to 2147483647 or a list of such is wanted.")]
+    [InlineData("wegeft", "\"transform_dim\":1", "WeGeFT: transform_dim: input, output, or an object that holds one of them by name is wanted.")]
+    [InlineData("wegeft", "\"tied_modules\":[\"q_proj\"]", "WeGeFT: tied_modules[0] is of the wrong kind: a list of lists of names is wanted.")]
+    public void A_value_of_the_wrong_kind_is_said_in_plain_words(string method, string option, string message) =>
+        Assert.Equal(message, Assert.Throws<JsonException>(() => PeftConfig.FromOptions(method, $"{{{option}}}")).Message);
+
     public void Dispose()
     {
         model.Dispose();
@@ -144,6 +270,15 @@ public sealed class SavedFolderTests : IDisposable
         var set = config.AttachTo(model, "saved");
         set.Save(folder.Path);
         set.Detach();
+    }
+
+    private string ChangeConfig(string written, string instead)
+    {
+        var path = folder.File("adapter_config.json");
+        var config = File.ReadAllText(path);
+        Assert.Contains(written, config, StringComparison.Ordinal);
+        File.WriteAllText(path, config.Replace(written, instead, StringComparison.Ordinal));
+        return File.ReadAllText(path);
     }
 
     private void Rewrite(Action<Dictionary<string, Tensor>> change)

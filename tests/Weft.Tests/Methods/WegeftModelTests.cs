@@ -108,7 +108,7 @@ public sealed class WegeftModelTests
             TargetModules = new Targets("q_proj"),
             LayersToTransform = [1],
             TransformDim = new Dictionary<string, string> { ["q_proj"] = "output" },
-            ModulesToSave = ["norm"],
+            ModulesToSave = ["model.norm"],
         });
         var refusal = Assert.Throws<NotSupportedException>(() => LoraExport.Write(set, folder.File("out")));
         Assert.Contains("  model.layers.1.self_attn.q_proj: its WeGeFT adapter is no low-rank change of the weight alone\n  model.norm.weight: trained whole\nMerge instead.", refusal.Message, StringComparison.Ordinal);

@@ -48,7 +48,7 @@ public sealed class WegeftObservedTests : IDisposable
         };
         foreach (var name in new[] { "first", "second" }) // the release forgets the pattern for a second adapter
         {
-            var set = config.AttachTo(model, name);
+            var set = AdaptationPlan.For(config, model, isSaved: true).Build(name);
             double Scale(string site) => set.Places.Single(p => p.Site.Name == site) is var p && p.Adapter.AsLowRank(p.Site.Host) is { } pair ? pair.Alpha / pair.A.shape[0] : 0;
             Assert.Equal(3, Scale("model.layers.0.self_attn.q_proj"));
             Assert.Equal(2, Scale("model.layers.0.self_attn.v_proj"));
@@ -56,6 +56,25 @@ public sealed class WegeftObservedTests : IDisposable
             Assert.Equal(4, Scale("model.layers.1.self_attn.k_proj"));
         }
     }
+
+    [Fact]
+    public void A_key_that_would_not_act_is_refused_in_a_new_config()
+    {
+        var config = new WegeftConfig { Rank = 4, Alpha = 8, Sharing = "module", TargetModules = new Targets("q_proj") };
+        Assert.Contains("model.layers.0.self_attn.q_proj: alpha_pattern \"q_proj\" 32 does not act, its α is 8: a key acts where it is also the module's key in rank_pattern, or is a whole path that rank_pattern does not match. Give rank_pattern \"q_proj\": 4 too.",
+            Refusal(config with { AlphaPattern = new Dictionary<string, double> { ["q_proj"] = 32 } }), StringComparison.Ordinal);
+        Assert.Contains("model.layers.0.self_attn.q_proj: transform_dim \"layers.0.self_attn.q_proj\" does not act: a key is the last part of a path, here q_proj.",
+            Refusal(config with { TransformDim = new Dictionary<string, string> { ["layers.0.self_attn.q_proj"] = "output" } }), StringComparison.Ordinal);
+        Assert.Contains("slices \".*proj\" does not act: a key is the last part of a path, here q_proj.",
+            Refusal(config with { Slices = new Dictionary<string, IReadOnlyList<string?>> { [".*proj"] = ["a", null] } }), StringComparison.Ordinal);
+        config = config with { RankPattern = new Dictionary<string, int> { ["q_proj"] = 4 }, AlphaPattern = new Dictionary<string, double> { ["q_proj"] = 32 } };
+        Assert.Equal(32, config.AttachTo(model).Places[0].Adapter.AsLowRank(model.Sites.First(s => s.LocalName == "q_proj").Host)!.Alpha);
+    }
+
+    [Theory, InlineData(0), InlineData(1), InlineData(2)]
+    public void Slices_without_a_pair_are_refused(int count) => Assert.Contains(
+        "slices of q_proj name no pair, so nothing there would be trained. Name one, or leave q_proj out of target_modules.",
+        Refusal(new WegeftConfig { Rank = 2, TargetModules = new Targets("q_proj"), Slices = new Dictionary<string, IReadOnlyList<string?>> { ["q_proj"] = new string?[count] } }), StringComparison.Ordinal);
 
     [Fact]
     public void A_tied_group_has_one_rank_and_one_width()
