@@ -13,6 +13,9 @@ public sealed class Construction(bool isSaved)
     /// <summary>Modules of the whole set, by the name their tensors are stored under.</summary>
     internal IReadOnlyDictionary<string, nn.Module> OfSet => ofSet;
 
+    /// <summary>Every module that several adapters hold in common.</summary>
+    internal IEnumerable<nn.Module> InCommon => modules.Values.Select(m => m.Module).Concat(ofSet.Values);
+
     /// <summary>A module that belongs to no site but to the set; the first site that asks creates it. Its tensors are stored as <c>base_model.NAME.…</c>, as VeRA's projections are.</summary>
     /// <param name="name">Its name; empty stores its tensors directly below <c>base_model</c>.</param>
     /// <param name="create">Makes the module.</param>
