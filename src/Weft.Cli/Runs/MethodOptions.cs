@@ -39,7 +39,7 @@ internal static class MethodOptions
         {
             if (property.GetValue(run.Adapter) is not { } value) continue;
             var name = property.Name == nameof(AdapterSection.Scale) ? "UseRslora" : property.Name;
-            if (known.FirstOrDefault(o => o.Property.Name == name).Key is { } option) options[option] = Node(value, method);
+            if (known.FirstOrDefault(o => o.Property.Name == name).Key is { } option) options[option] = Node(value);
             else problems.Add($"{source.At($"adapter.{key}")}: {method} has no such option. It has: {string.Join(", ", Neutral(known.Select(o => o.Property.Name)))}. adapter=null takes the method's defaults.");
         }
         foreach (var (key, value) in run.Methods.TryGetValue(run.Method, out var own) ? own : [])
@@ -56,10 +56,9 @@ internal static class MethodOptions
         return Setting.Of(typeof(AdapterSection)).Where(s => all.Contains(s.Property.Name == nameof(AdapterSection.Scale) ? "UseRslora" : s.Property.Name)).Select(s => s.Key);
     }
 
-    private static JsonNode? Node(object value, string method) => value switch
+    private static JsonNode? Node(object value) => value switch
     {
         ScaleRule rule => rule == ScaleRule.Sqrt,
-        "adapted" => $"{method.ToLowerInvariant()}_only",
         double number when number == Math.Floor(number) && Math.Abs(number) < int.MaxValue => JsonValue.Create((long)number),
         _ => JsonSerializer.SerializeToNode(value, value.GetType()),
     };

@@ -37,7 +37,7 @@ public abstract class Adaptable
     public Tensor Forward(Tensor x)
     {
         using var scope = NewDisposeScope();
-        var y = Call.Current?.RowAdapters is { } rows ? ForwardRows(rows, x) : Run(chain, x);
+        var y = Call.Current is { RowAdapters: { } rows } call ? ForwardRows(call, rows, x) : Run(chain, x);
         return y.MoveToOuterDisposeScope();
     }
 
@@ -46,13 +46,20 @@ public abstract class Adaptable
     private Tensor Run(IReadOnlyList<Adapter> adapters, Tensor x) =>
         adapters.Count == 0 ? Base(x) : adapters[0].Forward(this, x, new Rest(this, adapters, 1));
 
-    // Rows of one adapter are computed together; the results go back to their places.
-    private Tensor ForwardRows(IReadOnlyList<string?> rows, Tensor x)
+    // Rows of one adapter are computed together, in a call of their own; the results go back to their places.
+    private Tensor ForwardRows(Call call, IReadOnlyList<string?> names, Tensor x)
     {
         if (chains.Count == 0) return Base(x);
-        var groups = rows.Select((name, row) => (name, row)).GroupBy(r => r.name ?? "", r => (long)r.row).ToList();
-        var order = groups.SelectMany(g => g).ToArray();
-        var parts = groups.Select(g => Run(g.Key.Length > 0 && chains.TryGetValue(g.Key, out var own) ? own : [], x.index_select(0, tensor(g.ToArray()))));
+        if (names.Count != x.shape[0]) throw new ArgumentException($"The call names adapters for {names.Count} rows, and {x.shape[0]} are computed. Name one for each row, null for the base model.");
+        var groups = names.Select((name, row) => (name, row)).GroupBy(r => r.name, r => r.row).Select(g => (Name: g.Key, Rows: g.ToList())).ToList();
+        var order = groups.SelectMany(g => g.Rows).Select(r => (long)r).ToArray();
+        var parts = groups.Select(g =>
+        {
+            var rows = x.index_select(0, tensor(g.Rows.Select(r => (long)r).ToArray()));
+            if (g.Name is null || !chains.TryGetValue(g.Name, out var own)) return Base(rows);
+            using var entered = call.OfOneAdapter(g.Rows).Enter();
+            return Run(own, rows);
+        });
         return cat([.. parts], 0).index_select(0, argsort(tensor(order)));
     }
 }

@@ -16,6 +16,7 @@ public sealed class AdaptationPlan
         selected = selection.Selected;
         Config = isSaved ? config : NewConfig.Of(config, model, selected);
         var problems = new List<string>(config.Problems());
+        if (config.Bias != "none" && config.Bias != "all" && config.Bias != config.BiasOfAdapted) problems.Add($"bias \"{config.Bias}\" is none of none, all, {config.BiasOfAdapted}.");
         if (!isSaved) problems.AddRange(selection.Problems());
         Problems = problems;
     }
@@ -46,50 +47,50 @@ public sealed class AdaptationPlan
     /// <summary>Builds the adapters without putting them into the model.</summary>
     /// <param name="name">What the set is called.</param>
     /// <param name="nameOnDisk">Name of a site in the file it is read from; null takes the name it was targeted in.</param>
+    /// <returns>The set, which its caller disposes; asked again under the same name, the same one while it is not disposed.</returns>
     /// <exception cref="ArgumentException">The plan has problems; the message lists all of them and the model is untouched.</exception>
     public AdapterSet Build(string name = "default", Func<Site, string>? nameOnDisk = null)
     {
         if (Problems.Count > 0) throw Refusal();
-        if (Built is { Name: var known } && known == name && nameOnDisk is null) return Built;
+        if (Built is { IsDisposed: false, Name: var known } && known == name && nameOnDisk is null) return Built;
         var construction = new Construction(isSaved) { LongestAxis = LongestAxis };
-        var problems = new List<string>();
         var places = new List<Place>();
-        foreach (var site in selected)
+        try
         {
-            try
+            var problems = new List<string>();
+            foreach (var site in selected)
             {
-                if (Config.Create(site, construction) is { } adapter) places.Add(new Place(site, adapter, nameOnDisk?.Invoke(site) ?? TargetedName(site)));
+                try
+                {
+                    if (Config.Create(site, construction) is { } adapter) places.Add(new Place(site, adapter, nameOnDisk?.Invoke(site) ?? TargetedName(site)));
+                }
+                catch (Exception e) when (e is ArgumentException or NotSupportedException)
+                {
+                    problems.Add($"{site.Name}: {e.Message}");
+                }
             }
-            catch (Exception e) when (e is ArgumentException or NotSupportedException)
+            if (problems.Count > 0)
             {
-                problems.Add($"{site.Name}: {e.Message}");
+                Problems = problems;
+                throw Refusal();
             }
+            return Built = new AdapterSet(name, Config, Model, places, Trained(places), construction.OfSet);
         }
-        if (problems.Count > 0)
+        catch
         {
-            Problems = problems;
-            throw Refusal();
+            foreach (var module in places.Select(p => p.Adapter).Concat(construction.InCommon))
+                foreach (var built in module.parameters().Concat(module.buffers())) built.Dispose();
+            throw;
         }
-        return Built = new AdapterSet(name, Config, Model, places, Trained(places), construction.OfSet);
     }
 
     /// <summary>The plan as a table: one row per module pattern, what was selected first, then what stays as it is.</summary>
-    public IReadOnlyList<PlanRow> Rows()
-    {
-        var set = Problems.Count == 0 ? Build(Built?.Name ?? "default") : null;
-        var counted = new HashSet<nint>();
-        var numbers = set?.Places.ToDictionary(p => p.Site, p => p.Adapter.parameters().Where(q => counted.Add(q.Handle)).Sum(q => q.numel())) ?? [];
-        var saved = set?.TrainedTensors.ToLookup(t => t.Tensor.Module, t => t.Value.numel());
-        var rows = Model.Sites.GroupBy(s => Pattern(s.Name)).Select(g => new PlanRow(
-            g.Key, g.Count(), g.Count(selected.Contains), g.First().Host.InFeatures, g.First().Host.OutFeatures,
-            g.Sum(s => numbers.GetValueOrDefault(s)) + g.Sum(s => saved?[s.Name].Sum() ?? 0), saved is not null && g.Any(s => saved[s.Name].Any())));
-        return [.. rows.OrderBy(r => r.Trainable == 0 && r.Selected == 0)];
-    }
+    public IReadOnlyList<PlanRow> Rows() => Problems.Count == 0 ? Seen(Rows) : Rows(null);
 
     /// <summary>The estimates that go with the table.</summary>
     /// <param name="batchTokens">Tokens of a batch, padding included.</param>
     /// <exception cref="ArgumentException">The plan has problems.</exception>
-    public PlanEstimate Estimate(long batchTokens) => PlanEstimate.Of(Build(Built?.Name ?? "default"), batchTokens);
+    public PlanEstimate Estimate(long batchTokens) => Seen(set => PlanEstimate.Of(set, batchTokens));
 
     /// <summary>The exception that lists every problem.</summary>
     public ArgumentException Refusal() =>
@@ -101,6 +102,33 @@ public sealed class AdaptationPlan
     internal long LongestAxis { get; set; } = long.MaxValue;
 
     private AdapterSet? Built { get; set; }
+
+    // Looks at the set that was built, or at one that is built for it and freed again, whose start draws nothing from the generator.
+    private T Seen<T>(Func<AdapterSet, T> look)
+    {
+        if (Built is { IsDisposed: false }) return look(Built);
+        using var generator = get_rng_state();
+        try
+        {
+            using var set = Build();
+            return look(set);
+        }
+        finally
+        {
+            set_rng_state(generator);
+        }
+    }
+
+    private IReadOnlyList<PlanRow> Rows(AdapterSet? set)
+    {
+        var counted = new HashSet<nint>();
+        var numbers = set?.Places.ToDictionary(p => p.Site, p => p.Adapter.parameters().Where(q => counted.Add(q.Handle)).Sum(q => q.numel())) ?? [];
+        var saved = set?.TrainedTensors.ToLookup(t => t.Tensor.Module, t => t.Value.numel());
+        var rows = Model.Sites.GroupBy(s => Pattern(s.Name)).Select(g => new PlanRow(
+            g.Key, g.Count(), g.Count(selected.Contains), g.First().Host.InFeatures, g.First().Host.OutFeatures,
+            g.Sum(s => numbers.GetValueOrDefault(s)) + g.Sum(s => saved?[s.Name].Sum() ?? 0), saved is not null && g.Any(s => saved[s.Name].Any())));
+        return [.. rows.OrderBy(r => r.Trainable == 0 && r.Selected == 0)];
+    }
 
     private List<TrainedTensor> Trained(List<Place> places)
     {

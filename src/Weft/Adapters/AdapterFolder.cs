@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Weft.Checkpoints;
@@ -18,22 +17,26 @@ internal static class AdapterFolder
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        Directory.CreateDirectory(folder);
-        Safetensors.Write(Path.Combine(folder, TensorFile), set.Saved().Select(t => (t.Key, t.Value.detach().to(t.Value.dtype == ScalarType.BFloat16 ? ScalarType.Float32 : t.Value.dtype).contiguous())));
-        WriteConfig(folder, set.Config, set.Model);
+        if (set.IsMerged && set.Carried.Any())
+            throw new InvalidOperationException($"{folder} would carry {string.Join(", ", set.Carried.Select(e => e.Key))} as merged, which no base has. Save the adapters before they are merged, or unmerge first.");
+        Write(folder, set, set.Config, set.Saved().Select(t => (t.Key, t.Value.detach().to(t.Value.dtype == ScalarType.BFloat16 ? ScalarType.Float32 : t.Value.dtype).contiguous())));
     }
 
-    /// <summary>Writes adapter_config.json, and weft.json with the base the tensors belong to.</summary>
-    public static void WriteConfig(string folder, PeftConfig config, BaseModel model)
+    /// <summary>Writes the tensors, adapter_config.json, and weft.json with the base the tensors belong to.</summary>
+    public static void Write(string folder, AdapterSet set, PeftConfig config, IEnumerable<(string Name, Tensor Value)> tensors)
     {
         var own = new JsonObject
         {
             ["format"] = 1,
-            ["base_fingerprint"] = Fingerprint.Of(model),
-            ["base_model_type"] = (string?)model.Config["model_type"],
+            ["base_fingerprint"] = set.BaseFingerprint,
+            ["base_model_type"] = (string?)set.Model.Config["model_type"],
         };
-        AtomicFile.Write(Path.Combine(folder, ConfigFile), s => s.Write(Encoding.UTF8.GetBytes(config.ToJson())));
-        AtomicFile.Write(Path.Combine(folder, OwnFile), s => s.Write(Encoding.UTF8.GetBytes(own.ToJsonString(indented) + "\n")));
+        AtomicFile.WriteInto(folder, temporary =>
+        {
+            Safetensors.Write(Path.Combine(temporary, TensorFile), tensors);
+            AtomicFile.Write(Path.Combine(temporary, ConfigFile), config.ToJson());
+            AtomicFile.Write(Path.Combine(temporary, OwnFile), own.ToJsonString(indented) + "\n");
+        });
     }
 
     public static PeftConfig ReadConfig(string folder)
@@ -96,7 +99,7 @@ internal static class AdapterFolder
             notes.Add($"{folder} has no {OwnFile}: whether it was trained on this base cannot be checked.");
             return;
         }
-        var theirs = JsonNode.Parse(File.ReadAllText(path))?["base_fingerprint"]?.GetValue<string>();
+        var theirs = ReadFingerprint(path);
         var ours = Fingerprint.Of(model);
         if (theirs is null) notes.Add($"{path} states no base_fingerprint: whether it was trained on this base cannot be checked.");
         else if (theirs != ours && force) notes.Add($"Loaded by force: the adapter was trained on base {theirs[..12]}, this one is {ours[..12]}.");
@@ -104,6 +107,22 @@ internal static class AdapterFolder
             throw new InvalidDataException(
                 $"{folder} was trained on another base: its fingerprint is {theirs[..12]}, that of {(model.Source.Length > 0 ? model.Source : "this model")} is {ours[..12]} " +
                 "(config, tensor names, shapes and a sample of the numbers are compared). Give the base it was trained on, or --force.");
+    }
+
+    private static string? ReadFingerprint(string path)
+    {
+        try
+        {
+            var own = JsonNode.Parse(File.ReadAllText(path), documentOptions: new JsonDocumentOptions { AllowDuplicateProperties = false }) as JsonObject ?? throw new JsonException("It is not one JSON object.");
+            if (own["base_fingerprint"] is not { } stated) return null;
+            return stated is JsonValue value && value.TryGetValue<string>(out var text) && text.Length == 64 && text.All(char.IsAsciiHexDigitLower)
+                ? text
+                : throw new JsonException($"base_fingerprint is {stated.ToJsonString()}; it is a string of 64 hexadecimal digits.");
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException($"{path} is broken: {e.Message} Restore it, or delete it to load without knowing whether the base is the one the adapter was trained on.", e);
+        }
     }
 
     private static void Fill(AdapterSet set, Checkpoint file, string folder, List<string> notes)

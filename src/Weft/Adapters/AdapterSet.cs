@@ -4,10 +4,12 @@ namespace Weft.Adapters;
 public sealed class AdapterSet : IDisposable
 {
     private readonly IReadOnlyDictionary<string, nn.Module> shared;
+    private readonly Lazy<string> fingerprint;
 
     internal AdapterSet(string name, PeftConfig config, BaseModel model, IReadOnlyList<Place> places, IReadOnlyList<TrainedTensor> trained, IReadOnlyDictionary<string, nn.Module> shared)
     {
         (Name, Config, Model, Places, TrainedTensors, this.shared) = (name, config, model, places, trained, shared);
+        fingerprint = model.FingerprintOfWeights;
         foreach (var (_, value) in Parameters) value.DetachFromDisposeScope();
         foreach (var (_, buffer) in Buffers) buffer.DetachFromDisposeScope();
         foreach (var place in places) place.Adapter.eval();
@@ -45,6 +47,14 @@ public sealed class AdapterSet : IDisposable
 
     /// <summary>Adapters that work around each update.</summary>
     public IEnumerable<IUpdates> Updates => Places.Select(p => p.Adapter).OfType<IUpdates>();
+
+    /// <summary>Fingerprint of the base it was made for, whatever was merged into the model since.</summary>
+    internal string BaseFingerprint => fingerprint.Value;
+
+    /// <summary>Whether the model's weights hold its change.</summary>
+    internal bool IsMerged { get; set; }
+
+    internal bool IsDisposed { get; private set; }
 
     private IEnumerable<(string Key, Parameter Value)> AdapterParameters => shared
         .SelectMany(s => s.Value.named_parameters().Select(q => (Key: $"base_model.{(s.Key.Length > 0 ? s.Key + "." : "")}{q.name}", q.parameter)))
@@ -94,17 +104,22 @@ public sealed class AdapterSet : IDisposable
     };
 
     /// <summary>Puts it into its model and lets it act alone.</summary>
+    /// <exception cref="ArgumentException">Its name is taken, or it is merged into the weights.</exception>
+    /// <exception cref="ObjectDisposedException">It was disposed.</exception>
     public void Attach()
     {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
         Model.Add(this);
         Model.Activate(Name);
     }
 
-    /// <summary>Takes it out. The base model is as it was, bit for bit.</summary>
+    /// <summary>Takes it out, if it is attached. The base model is as it was, bit for bit; weights that it was merged into keep its change.</summary>
     public void Detach() => Model.Remove(this);
 
     /// <summary>Writes its folder as PEFT does, and <c>weft.json</c> beside it.</summary>
-    /// <exception cref="IOException">The folder cannot be written; what was there is intact.</exception>
+    /// <remarks>The files are written whole under other names first and then take their own, one right after the other: only a process killed between these leaves new files beside old ones.</remarks>
+    /// <exception cref="IOException">The folder cannot be written; what was there is unchanged.</exception>
+    /// <exception cref="InvalidOperationException">The file would carry an embedding that the set is merged into.</exception>
     public void Save(string folder) => AdapterFolder.Save(this, folder);
 
     /// <summary>Attaches the adapters a folder holds, acting alone.</summary>
@@ -112,7 +127,9 @@ public sealed class AdapterSet : IDisposable
     /// <param name="model">The base they were trained on.</param>
     /// <param name="name">What the set is called in the model.</param>
     /// <param name="force">Loads although the base's fingerprint is another.</param>
-    /// <exception cref="InvalidDataException">The folder's tensors are not the config's, or the base is another; every difference is listed and the model is as it was.</exception>
+    /// <exception cref="InvalidDataException">A file of the folder is broken, its tensors are not the config's, or the base is another; every difference is listed and the model is as it was.</exception>
+    /// <exception cref="FileNotFoundException">It is no adapter folder.</exception>
+    /// <exception cref="ArgumentException">The name is taken, or the config cannot be built on this model.</exception>
     public static AdapterSet Load(string folder, BaseModel model, string name = "default", bool force = false)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -122,9 +139,12 @@ public sealed class AdapterSet : IDisposable
         return set;
     }
 
-    /// <summary>Frees its tensors.</summary>
+    /// <summary>Takes it out of its model and frees its tensors.</summary>
     public void Dispose()
     {
+        if (IsDisposed) return;
+        Detach();
+        IsDisposed = true;
         foreach (var (_, value) in Parameters.ToList()) value.Dispose();
         foreach (var (_, buffer) in Buffers.ToList()) buffer.Dispose();
     }

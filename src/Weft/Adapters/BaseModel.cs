@@ -12,6 +12,7 @@ public abstract class BaseModel : IDisposable
     private readonly Dictionary<string, AdapterSet> sets = new(StringComparer.Ordinal);
     private List<string> active = [];
     private bool disposed;
+    private Lazy<string>? fingerprint;
 
     /// <summary>The parsed config.json.</summary>
     public abstract JsonObject Config { get; }
@@ -45,13 +46,15 @@ public abstract class BaseModel : IDisposable
     public abstract Tensor Probe();
 
     /// <summary>Lets these sets act, in this order; none leaves the base model.</summary>
-    /// <exception cref="ArgumentException">A name that is not attached, or two sets that train one tensor of the base.</exception>
+    /// <exception cref="ArgumentException">A name that is not attached, is given twice or is merged into the weights already, or two sets that train one tensor of the base.</exception>
     public void Activate(params IReadOnlyList<string> names)
     {
         ArgumentNullException.ThrowIfNull(names);
         var unknown = names.Where(n => !sets.ContainsKey(n)).ToList();
-        if (unknown.Count > 0)
-            throw new ArgumentException($"No adapter is called {string.Join(", ", unknown)}. Attached are: {(sets.Count == 0 ? "none" : string.Join(", ", sets.Keys))}.");
+        if (unknown.Count > 0) throw new ArgumentException(Unknown(unknown));
+        if (names.Distinct().Count() < names.Count) throw new ArgumentException($"{string.Join(", ", names)}: an adapter acts once. Name each one once.");
+        var merged = names.Where(n => sets[n].IsMerged).ToList();
+        if (merged.Count > 0) throw new ArgumentException(Merged(merged));
         var overrides = names.SelectMany(n => sets[n].TrainedTensors.SelectMany(t => t.Tensors.Select(b => (b, t.Value, n)))).ToList();
         var twice = overrides.GroupBy(o => o.b).FirstOrDefault(g => g.Count() > 1);
         if (twice is not null)
@@ -89,14 +92,39 @@ public abstract class BaseModel : IDisposable
     {
         if (disposed || !disposing) return;
         disposed = true;
-        foreach (var set in sets.Values) set.Dispose();
+        foreach (var set in sets.Values.ToList()) set.Dispose();
+        for (var merging = LastMerging; merging is not null; merging = merging.Before) merging.Free();
         foreach (var tensor in Tensors) tensor.Dispose();
     }
 
+    /// <summary>The last merge that was not taken out again.</summary>
+    internal Merging? LastMerging { get; set; }
+
+    /// <summary>The fingerprint of the weights as they are; a merge puts a new one here and leaves the old one to the sets that were made before it.</summary>
+    internal Lazy<string> FingerprintOfWeights
+    {
+        get => fingerprint ??= new Lazy<string>(() => Fingerprint.Compute(this));
+        set => fingerprint = value;
+    }
+
+    internal void ForgetFingerprint() => fingerprint = null;
+
     internal void Add(AdapterSet set)
     {
+        if (set.IsMerged) throw new ArgumentException(Merged([set.Name]));
         if (sets.TryGetValue(set.Name, out var other) && other != set) RefuseTakenName(set.Name);
         sets[set.Name] = set;
+    }
+
+    /// <summary>Why these sets cannot act on rows of one batch each.</summary>
+    internal IEnumerable<string> ProblemsOfRows(IEnumerable<string?> names)
+    {
+        var meant = names.OfType<string>().Distinct().ToList();
+        if (meant.Where(n => !sets.ContainsKey(n)).ToList() is { Count: > 0 } unknown) yield return Unknown(unknown);
+        var known = meant.Where(sets.ContainsKey).ToList();
+        if (known.Where(n => sets[n].IsMerged).ToList() is { Count: > 0 } merged) yield return Merged(merged);
+        foreach (var name in known.Union(active).Where(n => sets[n].TrainedTensors.Count > 0))
+            yield return $"{name} trains tensors of the base ({sets[name].TrainedTensors[0].Tensor.Key} …), which all rows of a batch have in common. Compute its rows in a batch of their own.";
     }
 
     internal void RefuseTakenName(string name)
@@ -106,8 +134,13 @@ public abstract class BaseModel : IDisposable
 
     internal void Remove(AdapterSet set)
     {
+        if (!sets.TryGetValue(set.Name, out var attached) || attached != set) return;
         Activate([.. active.Where(n => n != set.Name)]);
         sets.Remove(set.Name);
         Activate(active);
     }
+
+    private static string Merged(IReadOnlyList<string> names) => $"{string.Join(", ", names)}: merged into the weights already, so acting would count twice. Unmerge first.";
+
+    private string Unknown(IReadOnlyList<string> names) => $"No adapter is called {string.Join(", ", names)}. Attached are: {(sets.Count == 0 ? "none" : string.Join(", ", sets.Keys))}.";
 }

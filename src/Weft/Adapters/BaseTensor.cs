@@ -62,14 +62,36 @@ public sealed class BaseTensor : IDisposable
     /// <summary>How many numbers it holds.</summary>
     public long Count => Pretrained.numel();
 
-    /// <summary>Replaces the pretrained value (after a merge); a tie ends by it. Returns what undoes that; nothing is disposed.</summary>
-    internal Action Replace(Tensor value)
+    /// <summary>Replaces the pretrained value (after a merge); a tie ends by it. Returns what stood there, which is kept until it is freed.</summary>
+    internal Replaced Replace(Tensor value)
     {
-        var (before, tie, source, drawn) = (own, TiedTo, original, sample);
+        var replaced = new Replaced(this);
         (own, TiedTo, original, sample) = (value.DetachFromDisposeScope(), null, null, null);
-        return () => (own, TiedTo, original, sample) = (before, tie, source, drawn);
+        return replaced;
     }
 
     /// <summary>Frees the pretrained value; a memory map is let go with its last tensor.</summary>
     public void Dispose() => own?.Dispose();
+
+    /// <summary>What stood in a tensor's place before it was replaced.</summary>
+    internal sealed class Replaced(BaseTensor tensor)
+    {
+        private readonly Tensor? own = tensor.own;
+        private readonly BaseTensor? tie = tensor.TiedTo;
+        private readonly Func<Tensor>? original = tensor.original;
+        private readonly byte[]? sample = tensor.sample;
+
+        public BaseTensor Tensor => tensor;
+
+        public bool WasTied => tie is not null;
+
+        /// <summary>Puts it back, or a value that was computed for it, and frees what replaced it.</summary>
+        public void Undo(Tensor? computed = null)
+        {
+            tensor.own?.Dispose();
+            (tensor.own, tensor.TiedTo, tensor.original, tensor.sample) = (computed?.DetachFromDisposeScope() ?? own, tie, original, sample);
+        }
+
+        public void Free() => own?.Dispose();
+    }
 }

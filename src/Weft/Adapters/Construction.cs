@@ -16,6 +16,9 @@ public sealed class Construction(bool isSaved)
     /// <summary>Modules of the whole set, by the name their tensors are stored under.</summary>
     internal IReadOnlyDictionary<string, nn.Module> OfSet => ofSet;
 
+    /// <summary>Every module that several adapters hold in common.</summary>
+    internal IEnumerable<nn.Module> InCommon => modules.Values.Select(m => m.Module).Concat(ofSet.Values);
+
     /// <summary>Refuses a rank that a site cannot have, before its tensors are made.</summary>
     /// <param name="rank">The rank.</param>
     /// <param name="most">The most that the site's widths can use, which binds a new set.</param>

@@ -17,6 +17,11 @@ public static class Fingerprint
     public static string Of(BaseModel model)
     {
         ArgumentNullException.ThrowIfNull(model);
+        return model.FingerprintOfWeights.Value;
+    }
+
+    internal static string Compute(BaseModel model)
+    {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (var (key, value) in model.Config.Where(c => !incidental.Contains(c.Key)).OrderBy(c => c.Key, StringComparer.Ordinal))
             Append(hash, $"{key}={Canonical(value)}\n");

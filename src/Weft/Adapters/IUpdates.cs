@@ -17,5 +17,6 @@ public interface IUpdates
     IEnumerable<(string Name, Tensor Value)> State();
 
     /// <summary>Takes back what <see cref="State"/> gave.</summary>
+    /// <param name="state">By name. The tensors are the caller's and gone when this returns: copy what is kept.</param>
     void Restore(IReadOnlyDictionary<string, Tensor> state);
 }

@@ -2,21 +2,37 @@ using System.Text.RegularExpressions;
 
 namespace Weft.Adapters;
 
-/// <summary>Regular expressions over module paths, with the meaning they have in Python's re.</summary>
-internal static class ModuleExpression
+/// <summary>A regular expression over module paths, with the meaning it has in Python's re.</summary>
+internal sealed class ModuleExpression
 {
+    private static readonly TimeSpan limit = TimeSpan.FromSeconds(1); // a path takes microseconds
     private static readonly Regex ofPython = new(@"(?<=(?<!\\)(?:\\\\)*)\(\?P<", RegexOptions.CultureInvariant); // (?P<name>…), where the parenthesis is not escaped
+    private readonly Regex regex;
+    private readonly string written;
+
+    private ModuleExpression(string pattern, string written)
+    {
+        this.written = written;
+        try
+        {
+            regex = new Regex(ofPython.Replace(pattern, "(?<"), RegexOptions.CultureInvariant, limit);
+        }
+        catch (ArgumentException e)
+        {
+            throw new ArgumentException($"\"{written}\" is not a regular expression: {e.Message}", e);
+        }
+    }
 
     /// <summary>Matches the whole path, as re.fullmatch.</summary>
-    public static Regex Whole(string expression) => Compile($"^(?:{expression})\\z", expression);
+    public static ModuleExpression Whole(string expression) => new($"^(?:{expression})\\z", expression);
 
     /// <summary>Matches from the start of the path, as re.match.</summary>
     /// <param name="expression">The expression.</param>
     /// <param name="written">What a person wrote, where the expression is built around that.</param>
-    public static Regex Start(string expression, string? written = null) => Compile($"^(?:{expression})", written ?? expression);
+    public static ModuleExpression Start(string expression, string? written = null) => new($"^(?:{expression})", written ?? expression);
 
     /// <summary>Matches the end of the path, as PEFT's patterns of rank and alpha do.</summary>
-    public static Regex End(string expression) => Compile($"^(?:.*\\.)?(?:{expression})\\z", expression);
+    public static ModuleExpression End(string expression) => new($"^(?:.*\\.)?(?:{expression})\\z", expression);
 
     /// <summary>The key of a table of ranks or alphas that counts at a site: the first, as written, that matches the end of its path; null where none does.</summary>
     /// <param name="option">What the table is called.</param>
@@ -32,15 +48,21 @@ internal static class ModuleExpression
         return keys.Count > 0 ? keys[0] : null;
     }
 
-    private static Regex Compile(string pattern, string written)
+    /// <summary>Whether it matches a path.</summary>
+    /// <exception cref="InvalidDataException">It takes too long.</exception>
+    public bool IsMatch(string path) => Match(path).Success;
+
+    /// <summary>The match in a path.</summary>
+    /// <exception cref="InvalidDataException">It takes too long.</exception>
+    public Match Match(string path)
     {
         try
         {
-            return new Regex(ofPython.Replace(pattern, "(?<"), RegexOptions.CultureInvariant, TimeSpan.FromSeconds(2));
+            return regex.Match(path);
         }
-        catch (ArgumentException e)
+        catch (RegexMatchTimeoutException e)
         {
-            throw new ArgumentException($"\"{written}\" is not a regular expression: {e.Message}", e);
+            throw new InvalidDataException($"The expression \"{written}\" is not done with {path} after {limit.TotalSeconds:0} s. Write it without a repetition inside a repetition, or list the modules.", e);
         }
     }
 }

@@ -60,14 +60,16 @@ public abstract record PeftConfig
     }
 
     /// <summary>Reads the options of a named method, such as a run file gives them; unlike a saved file it may not hold keys that are unknown, even harmless ones.</summary>
-    /// <exception cref="JsonException">A key the method does not have, or a value of the wrong kind; all at once.</exception>
+    /// <remarks>The bias <c>adapted</c> stands for the method's own word for the biases of adapted modules.</remarks>
+    /// <exception cref="JsonException">Keys the method does not have, all at once, or a value of the wrong kind.</exception>
+    /// <exception cref="ArgumentException">No method has that name; those there are are listed.</exception>
     public static PeftConfig FromOptions(string method, string text)
     {
         var config = Read(text, PeftMethods.Find(method));
         var unknown = config.Extra.Keys.Where(k => !aboutTheRun.Contains(k)).ToList();
         if (unknown.Count > 0)
             throw new JsonException($"{config.PeftType} has no option {string.Join(", ", unknown.Select(k => $"\"{k}\""))}. It has: {string.Join(", ", OptionNames(config.GetType()))}.");
-        return config;
+        return config.Bias == "adapted" ? config with { Bias = config.BiasOfAdapted } : config;
     }
 
     /// <summary>The keys a method's options may hold, in alphabetical order.</summary>
@@ -109,9 +111,12 @@ public abstract record PeftConfig
     /// <summary>Freezes the model and puts one adapter at every site the config selects; they alone act afterwards.</summary>
     /// <param name="model">The base.</param>
     /// <param name="name">What this set of adapters is called in the model.</param>
-    /// <exception cref="ArgumentException">An entry that matches nothing or only some layers, a rank the widths do not allow, …: all of them at once.</exception>
+    /// <exception cref="ArgumentException">An entry that matches nothing or only some layers, a rank the widths do not allow, …: all of them at once; or the name is taken.</exception>
+    /// <exception cref="InvalidDataException">An expression that is not done with a module's path in time.</exception>
     public AdapterSet AttachTo(BaseModel model, string name = "default")
     {
+        ArgumentNullException.ThrowIfNull(model);
+        model.RefuseTakenName(name);
         var set = Plan(model).Build(name);
         set.Attach();
         return set;

@@ -7,12 +7,12 @@ namespace Weft.Adapters;
 /// <remarks>Rules: peft/tuners/tuners_utils.py. A saved adapter follows them alone; a config that a person writes must also match everywhere it says it does.</remarks>
 internal sealed class SiteSelection
 {
-    private static readonly Regex anyLayer = new(@"^.*?\.[^.]*\.(\d+)\.", RegexOptions.CultureInvariant);
+    private static readonly ModuleExpression anyLayer = ModuleExpression.Start(@".*?\.[^.]*\.(\d+)\.");
 
     private readonly PeftConfig config;
     private readonly BaseModel model;
     private readonly IReadOnlyList<string> layerNames;
-    private readonly IReadOnlyList<Regex> layerPatterns, untargeted;
+    private readonly IReadOnlyList<ModuleExpression> layerPatterns, untargeted;
 
     public SiteSelection(PeftConfig config, BaseModel model)
     {

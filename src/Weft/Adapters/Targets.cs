@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using System.Text.RegularExpressions;
 
 namespace Weft.Adapters;
 
@@ -12,7 +11,7 @@ public sealed record Targets
     /// <summary>The word for every linear module but the output head.</summary>
     public const string AllLinear = "all-linear";
 
-    private readonly Regex? expression;
+    private readonly ModuleExpression? expression;
 
     private Targets(IReadOnlyList<string> entries, bool isList)
     {

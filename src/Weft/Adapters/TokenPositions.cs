@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Weft.Adapters;
 
-/// <summary>Positions counted from the first and from the last real token of a row, written <c>f2+l2</c>.</summary>
+/// <summary>Positions counted from the first and from the last token of a prompt, or of a document that has none, written <c>f2+l2</c>.</summary>
 public sealed record TokenPositions
 {
     private TokenPositions(string text, int first, int last) => (Text, First, Last) = (text, first, last);
@@ -35,13 +35,6 @@ public sealed record TokenPositions
         return wrong is null ? null : $"positions \"{text}\" is not understood at \"{wrong}\". Write f and a count for the first tokens, l for the last, joined by +: f2+l2.";
     }
 
-    /// <summary>1 at the selected tokens, (batch, tokens, 1), fp32.</summary>
-    /// <param name="mask">1 where a token is real (batch, tokens), int64.</param>
-    internal Tensor Of(Tensor mask)
-    {
-        using var scope = NewDisposeScope();
-        var fromFirst = mask.cumsum(1);
-        var fromLast = mask.sum(1, keepdim: true) - fromFirst + 1;
-        return fromFirst.le(First).logical_or(fromLast.le(Last)).logical_and(mask.ne(0)).to(ScalarType.Float32).unsqueeze(-1).MoveToOuterDisposeScope();
-    }
+    /// <summary>Whether the token at an index, from 0, of so many is selected.</summary>
+    internal bool Has(int index, int count) => index < First || index >= count - Last;
 }

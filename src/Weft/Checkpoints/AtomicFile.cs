@@ -40,6 +40,34 @@ public static partial class AtomicFile
     /// <exception cref="IOException">The folder is missing or not writable, or the disk is full. The file that was there is unchanged.</exception>
     public static void Write(string path, string text) => Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(text)));
 
+    /// <summary>Writes some files of a folder: all of them whole before the first takes its name, then one right after the other.</summary>
+    /// <param name="folder">The folder; made where it is absent.</param>
+    /// <param name="content">Writes the files into the folder it is given.</param>
+    /// <exception cref="IOException">The folder is not writable, or the disk is full. What was there is unchanged.</exception>
+    internal static void WriteInto(string folder, Action<string> content)
+    {
+        var temporary = Path.Combine(folder, $".{Guid.NewGuid():N}.tmp");
+        try
+        {
+            Directory.CreateDirectory(temporary);
+            content(temporary);
+            var files = Directory.GetFiles(temporary).Select(f => (From: f, To: Path.Combine(folder, Path.GetFileName(f)))).ToList();
+            foreach (var (_, to) in files)
+                if (Directory.Exists(to)) throw new IOException($"{to} is a folder");
+            foreach (var (from, to) in files) File.Move(from, to, overwrite: true);
+            FlushFolder(folder);
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException || e.GetType() == typeof(IOException))
+        {
+            if (e.InnerException is not null) throw new IOException(e.Message.Replace(temporary, folder, StringComparison.Ordinal), e.InnerException);
+            throw NotWritten(folder, folder, temporary, e);
+        }
+        finally
+        {
+            RemoveFolder(temporary);
+        }
+    }
+
     private static FileStream Create(string path, string folder, string temporary)
     {
         try
@@ -65,6 +93,18 @@ public static partial class AtomicFile
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // the reason why the content could not be written is the one worth telling
+        }
+    }
+
+    private static void RemoveFolder(string temporary)
+    {
+        try
+        {
+            if (Directory.Exists(temporary)) Directory.Delete(temporary, recursive: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // as for a file
         }
     }
 

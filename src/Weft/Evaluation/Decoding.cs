@@ -12,9 +12,9 @@ internal sealed class Decoding : IDisposable
     private readonly KvCache cache;
     private readonly int width; // of the padded prompts
     private IReadOnlyList<int> numbers;
-    private IReadOnlyList<string?>? adapters;
     private IReadOnlyList<int> prompts; // lengths
-    private Tensor? selection;
+    private readonly Call around;
+    private IReadOnlyList<int> places; // of the rows that go on among those that began
     private Tensor ids;
     private Tensor? mask, occurred;
     private int step;
@@ -23,12 +23,14 @@ internal sealed class Decoding : IDisposable
     /// <param name="rows">The prompts, none of them empty.</param>
     /// <param name="options">How tokens are chosen, and how many.</param>
     /// <param name="numbers">Number of each row, for what it draws; null counts from 0.</param>
-    /// <param name="around">The call that the caller is in: which adapter each row is meant for, and which tokens of the prompts are edited.</param>
+    /// <param name="around">The call that the caller is in: which adapter each row is meant for, which tokens of the prompts are edited, ids.</param>
     public Decoding(CausalModel model, IReadOnlyList<IReadOnlyList<int>> rows, GenerationOptions options, IReadOnlyList<int>? numbers, Call? around)
     {
         (this.model, sampling) = (model, options.Sampling);
         this.numbers = numbers ?? [.. Enumerable.Range(0, rows.Count)];
-        (adapters, selection) = (around?.RowAdapters, around?.TokenSelection);
+        // mask, segments and offset are this batch's own
+        this.around = new Call { RowAdapters = around?.RowAdapters, TokenSelection = around?.TokenSelection, Ids = around?.Ids ?? new Dictionary<string, Tensor>() };
+        places = [.. Enumerable.Range(0, rows.Count)];
         prompts = [.. rows.Select(r => r.Count)];
         width = prompts.Max();
         var capacity = (int)Math.Min(width + (long)options.MaxNewTokens, width + model.ContextLength - prompts.Min());
@@ -58,7 +60,8 @@ internal sealed class Decoding : IDisposable
         var tokens = ids.shape[1];
         var seen = mask?.narrow(1, 0, cached + tokens);
         var positions = seen is null ? null : cached == 0 ? (seen.cumsum(1) - 1).clamp_min(0) : tensor(prompts.Select(p => (long)p + step - 1).ToArray()).unsqueeze(1);
-        var call = new Call { Mask = seen, CacheOffset = cached, RowAdapters = adapters, PromptLengths = prompts, TokenSelection = cached == 0 ? selection : null };
+        var going = cached == 0 ? around : around.OfRows(places);
+        var call = new Call { Mask = seen, CacheOffset = cached, RowAdapters = going.RowAdapters, PromptLengths = prompts, TokenSelection = going.TokenSelection, Ids = going.Ids };
         var logits = model.NextLogits(new TokenInput(ids, seen, positions), cache, call);
         if (step == 0 && !logits.isfinite().all().item<bool>()) throw NotFinite();
         return sampling.Choose(logits, numbers, step++, occurred);
@@ -97,7 +100,7 @@ internal sealed class Decoding : IDisposable
         var rows = tensor(kept.Select(i => (long)i).ToArray());
         cache.Select(rows);
         (numbers, prompts) = ([.. kept.Select(i => numbers[i])], [.. kept.Select(i => prompts[i])]);
-        if (adapters is not null) adapters = [.. kept.Select(i => adapters[i])];
+        places = [.. kept.Select(i => places[i])];
         mask = Of(mask, rows);
         occurred = Of(occurred, rows);
         if (prompts.Any(p => p < width)) return;

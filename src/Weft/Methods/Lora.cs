@@ -67,7 +67,6 @@ public sealed record LoraConfig : PeftConfig
         foreach (var (pattern, rank) in RankPattern.Where(p => p.Value < 1)) yield return $"rank_pattern \"{pattern}\" is {rank}; a rank is at least 1.";
         if (Dropout is < 0 or >= 1) yield return $"lora_dropout is {Dropout}; it lies in [0, 1).";
         if (InitLoraWeights is not ("true" or "false") && !IsGaussian) yield return $"init_lora_weights \"{InitLoraWeights}\" is none of true, false, \"gaussian\". A start computed from weights or data is not read here.";
-        if (Bias is not ("none" or "all" or "lora_only")) yield return $"bias \"{Bias}\" is none of none, all, lora_only.";
     }
 
     /// <inheritdoc/>
@@ -122,9 +121,7 @@ public sealed record LoraConfig : PeftConfig
         public override IReadOnlyDictionary<string, Tensor> Changes(Adaptable host)
         {
             var changes = new Dictionary<string, Tensor> { ["weight"] = b.mm(a).mul(scale) };
-            if (bias is null) return changes;
-            if (((Linear)host).Bias is null) throw new NotSupportedException("lora_bias cannot be merged into a module without a bias.");
-            changes["bias"] = bias.mul(scale);
+            if (bias is not null) changes["bias"] = bias.mul(scale);
             return changes;
         }
 

@@ -52,7 +52,7 @@ public sealed record WegeftConfig : PeftConfig
     /// <summary>Whether the change is scaled by α / √r.</summary>
     public bool UseRslora { get; init; }
 
-    /// <summary>Tokens whose input is edited, <c>f2+l2</c> for the first and last two; null for all. Not mergeable.</summary>
+    /// <summary>Tokens whose input is edited, <c>f2+l2</c> for the first and last two of the prompt, or of a document that has none; null for all. Not mergeable.</summary>
     public string? Positions { get; init; }
 
     /// <summary>Fused projections: for the last part of a path, the pair of each of its equal row slices; null leaves a slice alone, one name twice is one pair.</summary>
@@ -89,7 +89,6 @@ public sealed record WegeftConfig : PeftConfig
         foreach (var (module, side) in TransformDim.Where(d => d.Value is not ("input" or "output"))) yield return $"transform_dim of {module} is \"{side}\"; it is input or output.";
         if (Sharing is not ("type" or "module" or "layer" or "global")) yield return $"sharing \"{Sharing}\" is none of type, module, layer, global. Groups of your own are tied_modules.";
         if (ZeroInit is not ("phi" or "psi")) yield return $"zero_init \"{ZeroInit}\" is neither phi nor psi.";
-        if (Bias is not ("none" or "all" or "wegeft_only")) yield return $"bias \"{Bias}\" is none of none, all, wegeft_only.";
         if (TiedModules is not null && Sharing != "type") yield return $"sharing \"{Sharing}\" and tied_modules both say who shares a pair. Give one of them.";
         foreach (var (module, _) in Slices.Where(s => s.Value?.OfType<string>().Any() != true)) yield return $"slices of {module} name no pair, so nothing there would be trained. Name one, or leave {module} out of target_modules.";
         if (Slices.Count > 0 && (Positions is not null || Dropout > 0)) yield return "slices go with neither positions nor wegeft_dropout.";
@@ -117,6 +116,7 @@ public sealed record WegeftConfig : PeftConfig
     protected internal override Adapter? Create(Site site, Construction construction)
     {
         if (site.Host is not Linear linear) throw new NotSupportedException($"WeGeFT adapts linear modules, not {site.Host.GetType().Name}. Leave it out of target_modules.");
+        if (Positions is not null && site.Role == SiteRole.Head) throw new NotSupportedException("positions count the tokens of a row, and the head sees only those it predicts from. Leave it out of target_modules, or positions away.");
         var isOutput = Side(site.LocalName) == "output";
         var width = isOutput ? linear.OutFeatures : linear.InFeatures;
         var key = ModuleExpression.KeyFor("rank_pattern", RankPattern, site, construction.IsSaved);
@@ -224,7 +224,7 @@ public sealed record WegeftConfig : PeftConfig
             new Dictionary<string, Tensor> { ["weight"] = pair.WithoutInputEdit(merged["weight"]) };
 
         private Tensor? Mask(Tensor x) => positions is null ? null
-            : Call.Current?.Selected(positions, x.shape[0], x.shape[1]) ?? positions.Of(ones(x.shape[0], x.shape[1], dtype: int64));
+            : Call.Current is { } call ? call.Selected(positions, x.shape[0], x.shape[1]) : new Call().Select(positions, x.shape[0], x.shape[1]);
 
         public override LowRankPair? AsLowRank(Adaptable host) =>
             positions is null ? new LowRankPair(psi.Weight, ((Linear)host).Weight.to(phi.Weight.dtype).mm(phi.Weight.t()), pair.LoraAlpha) : null;

@@ -17,7 +17,7 @@ public static class Architectures
     /// <summary>The model types, in alphabetical order.</summary>
     public static IEnumerable<string> All => families.Keys;
 
-    /// <summary>Adds the families of another assembly.</summary>
+    /// <summary>Adds the families of another assembly; those that are known already stay.</summary>
     /// <exception cref="InvalidOperationException">Two classes claim one model_type, or one lacks its Create method.</exception>
     public static void AddFrom(Assembly assembly)
     {
@@ -27,8 +27,9 @@ public static class Architectures
             if (type.GetCustomAttribute<ArchitectureAttribute>() is not { } name) continue;
             var create = type.GetMethod("Create", [typeof(JsonObject), typeof(Weights), typeof(string)])
                 ?? throw new InvalidOperationException($"{type} names the model_type \"{name.ModelType}\" but has no Create(JsonObject, Weights, string).");
-            if (!families.TryAdd(name.ModelType, create.CreateDelegate<Func<JsonObject, Weights, string, CausalModel>>()))
+            if (families.TryGetValue(name.ModelType, out var other) && other.Method != create)
                 throw new InvalidOperationException($"{type} and another class both claim model_type \"{name.ModelType}\".");
+            families[name.ModelType] = create.CreateDelegate<Func<JsonObject, Weights, string, CausalModel>>();
             if (name.Gguf is { } gguf) foreign[gguf] = type.GetMethod("FromGguf", BindingFlags.Static | BindingFlags.NonPublic)!.CreateDelegate<Func<Gguf, Checkpoint>>();
         }
     }

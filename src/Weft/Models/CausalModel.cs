@@ -31,7 +31,8 @@ public abstract class CausalModel : BaseModel
     /// <param name="input">The tokens.</param>
     /// <param name="cache">Keys and values of the tokens before; the call's are added. Null computes all anew.</param>
     /// <param name="states">Receives what enters the first layer and what leaves each layer, the last behind the norm; each (batch, tokens, width).</param>
-    /// <param name="call">What the call is about beyond its tokens; made from the input where null.</param>
+    /// <param name="call">What the call is about beyond its tokens; null takes the one the thread has entered, if any. Mask, segments and cache offset are the input's.</param>
+    /// <exception cref="ArgumentException">The call names adapters that are not attached or cannot act row by row, or does not fit the batch; everything is listed.</exception>
     /// <returns>(batch, tokens, width), float32.</returns>
     public abstract Tensor Hidden(TokenInput input, KvCache? cache = null, IList<Tensor>? states = null, Call? call = null);
 
@@ -43,7 +44,7 @@ public abstract class CausalModel : BaseModel
     public Tensor Logits(TokenInput input, KvCache? cache = null, Call? call = null)
     {
         using var scope = NewDisposeScope();
-        call ??= CallFor(input, cache);
+        call = CallFor(input, cache, call);
         using var entered = call.Enter();
         return Head.Forward(Hidden(input, cache, call: call)).MoveToOuterDisposeScope();
     }
@@ -53,7 +54,7 @@ public abstract class CausalModel : BaseModel
     public Tensor NextLogits(TokenInput input, KvCache? cache = null, Call? call = null)
     {
         using var scope = NewDisposeScope();
-        call ??= CallFor(input, cache);
+        call = CallFor(input, cache, call);
         using var entered = call.Enter();
         var hidden = Hidden(input, cache, call: call);
         return Head.Forward(hidden.narrow(1, hidden.shape[1] - 1, 1)).squeeze(1).MoveToOuterDisposeScope();
@@ -62,11 +63,14 @@ public abstract class CausalModel : BaseModel
     /// <summary>Cross entropy of the supervised tokens, summed, in nats.</summary>
     /// <param name="input">The tokens.</param>
     /// <param name="labels">(batch, tokens) int64, not shifted; −100 where nothing is supervised.</param>
+    /// <param name="call">As in <see cref="Hidden"/>; where it states no prompt lengths, the labels tell them: what stands before a document's first supervised token.</param>
     /// <returns>A scalar.</returns>
-    public Tensor Loss(TokenInput input, Tensor labels)
+    public Tensor Loss(TokenInput input, Tensor labels, Call? call = null)
     {
+        ArgumentNullException.ThrowIfNull(labels);
         using var scope = NewDisposeScope();
-        var call = CallFor(input, null);
+        call = CallFor(input, null, call);
+        if (call.PromptLengths is null) call = call.WithPromptsBefore(labels.ne(CausalLoss.Ignored));
         using var entered = call.Enter();
         return CausalLoss.Sum(Hidden(input, call: call), Head, labels).MoveToOuterDisposeScope();
     }
@@ -102,7 +106,7 @@ public abstract class CausalModel : BaseModel
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         var ids = arange(0, 16, dtype: int64).mul_(31).add_(7).remainder_(VocabularySize).view(2, 8);
-        return Logits(new TokenInput(ids)).MoveToOuterDisposeScope();
+        return Logits(new TokenInput(ids), call: new Call()).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
@@ -112,10 +116,23 @@ public abstract class CausalModel : BaseModel
         if (disposing) Checkpoint?.Dispose(); // a tensor that somebody still holds keeps the file mapped
     }
 
-    /// <summary>The call that an input alone describes.</summary>
-    protected static Call CallFor(TokenInput input, KvCache? cache)
+    /// <summary>The call of an input: what is given, or else what the thread has entered, with the input's mask, segments and cache offset.</summary>
+    /// <exception cref="ArgumentException">It names adapters that are not attached or cannot act row by row, or does not fit the batch; everything is listed.</exception>
+    protected Call CallFor(TokenInput input, KvCache? cache, Call? call = null)
     {
         ArgumentNullException.ThrowIfNull(input);
-        return Call.Current is { RowAdapters: not null } or { TokenSelection: not null } ? Call.Current : new Call { Mask = input.Mask, Segments = input.Segments, CacheOffset = cache?.Length ?? 0 };
+        call = (call ?? Call.Current ?? new Call()).Over(input.Mask, input.Segments, cache?.Length ?? 0);
+        var (batch, tokens) = (input.Ids.shape[0], input.Ids.shape[1]);
+        var problems = new List<string>();
+        if (call.RowAdapters is { } names)
+        {
+            if (names.Count != batch) problems.Add($"it names adapters for {names.Count} rows, and the batch has {batch}. Name one for each row, null for the base model.");
+            problems.AddRange(ProblemsOfRows(names));
+        }
+        if (call.Segments is null && call.PromptLengths is { } prompts && prompts.Count != batch)
+            problems.Add($"it states {prompts.Count} prompt lengths, and the batch has {batch} rows. Give one for each row.");
+        if (call.CacheOffset == 0 && call.TokenSelection is { } selection && !selection.shape.SequenceEqual([batch, tokens]))
+            problems.Add($"its token selection is ({string.Join(", ", selection.shape)}), and the batch ({batch}, {tokens}).");
+        return problems.Count == 0 ? call : throw new ArgumentException($"The call does not fit:\n{string.Join('\n', problems.Select(p => "  " + p))}");
     }
 }

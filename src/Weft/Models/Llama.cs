@@ -113,7 +113,7 @@ public sealed class Llama : CausalModel
     {
         ArgumentNullException.ThrowIfNull(input);
         using var scope = NewDisposeScope();
-        using var entered = (call ?? CallFor(input, cache)).Enter();
+        using var entered = CallFor(input, cache, call).Enter();
         var cached = cache?.Length ?? 0;
         var tokens = input.Ids.shape[1];
         var (turn, mask) = Order(input, cached);

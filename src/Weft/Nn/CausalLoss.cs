@@ -33,8 +33,15 @@ public static class CausalLoss
         var frozen = head.Chain.Count == 0 && Call.Current?.RowAdapters is null && head.Tensors.All(t => !t.Value.requires_grad) && head is Linear { Bias: null };
         var loss = frozen
             ? FrozenHead.apply(rows, ((Linear)head).Weight, targets, is_grad_enabled() && rows.requires_grad)
-            : nn.functional.cross_entropy(head.Forward(rows), targets, reduction: nn.Reduction.Sum);
+            : nn.functional.cross_entropy(Scores(head, rows, supervised, tokens - 1), targets, reduction: nn.Reduction.Sum);
         return loss.reshape([]).MoveToOuterDisposeScope();
+    }
+
+    // The rows of the batch stand one below the other here, and each keeps the adapter and the ids it is meant for.
+    private static Tensor Scores(Adaptable head, Tensor rows, Tensor supervised, long tokens)
+    {
+        using var entered = Call.Current?.OfTokens(supervised, tokens).Enter();
+        return head.Forward(rows);
     }
 
     private sealed class FrozenHead : autograd.SingleTensorFunction<FrozenHead>

@@ -1,5 +1,6 @@
 using Weft.Adapters;
 using Weft.Checkpoints;
+using Weft.Evaluation;
 using Weft.Methods;
 using Weft.Nn;
 using Weft.Tests.Checkpoints;
@@ -24,9 +25,12 @@ public sealed class ContractTests
             set.Save(folder.Path);
             set.Detach();
             using var back = AdapterSet.Load(folder.Path, model);
-            var key = back.Saved().First().Key;
-            back.Detach();
-            return key;
+            Assert.Equal(set.Places[0].NameOnDisk, back.Places[0].NameOnDisk);
+            LoraExport.Write(back, folder.File("lora"));
+            using var exported = Checkpoint.Open(folder.File("lora", "adapter_model.safetensors"));
+            Assert.Equal(back.Saved().Select(t => t.Key).Order(), exported.Tensors.Keys.Order());
+            Assert.Contains($"\"{targets.Entries[0]}\"", File.ReadAllText(folder.File("lora", "adapter_config.json")), StringComparison.Ordinal);
+            return back.Saved().First().Key;
         }
     }
 
@@ -135,7 +139,7 @@ public sealed class ContractTests
         foreach (var update in updates) update.AfterUpdate(1, 10);
         Assert.Contains(set.Parameters, p => p.Value.eq(0).any().item<bool>());
         var state = updates[0].State().ToDictionary(s => s.Name, s => s.Value.clone());
-        updates[1].Restore(state);
+        using (NewDisposeScope()) updates[1].Restore(state.ToDictionary(s => s.Key, s => s.Value.clone())); // which are gone then
         Assert.True(Bits.Same(state["moment"], updates[1].State().Single().Value));
     }
 
@@ -155,6 +159,39 @@ public sealed class ContractTests
         Assert.Equal(4, tasks.Count);
         Assert.All(tasks, t => Assert.Equal((7L, 3), t));
         Assert.Null(Call.Current);
+    }
+
+    [Fact]
+    public void What_a_caller_enters_reaches_every_layer_of_a_model_with_the_inputs_mask_and_offset()
+    {
+        using var model = RandomLlama.Create();
+        var seen = new List<Call>();
+        new CountedConfig { TargetModules = new Targets("q_proj"), Seen = _ => seen.Add(Call.Current!) }.AttachTo(model);
+        var ids = new Dictionary<string, Tensor> { ["task"] = tensor(new[] { 7L, 8L }) };
+        var input = RandomLlama.Batch with { Mask = ones(2, 10, dtype: int64) };
+        using (new Call { Ids = ids, PromptLengths = [3, 4] }.Enter())
+        {
+            model.ActivationBudget = 0;
+            model.Loss(input, input.Ids).backward(); // each layer once more
+            Assert.Equal(4, seen.Count);
+            model.Logits(input);
+            using var cache = new KvCache(model.LayerCount, 12);
+            model.NextLogits(input, cache);
+            model.NextLogits(new TokenInput(input.Ids[.., ..1], ones(2, 11, dtype: int64)), cache);
+            Assert.Equal([0L, 0, 0, 0, 0, 0, 0, 0, 10, 10], seen.Select(c => c.CacheOffset));
+            Assert.All(seen.Take(8), c => Assert.Same(input.Mask, c.Mask));
+            Assert.All(seen, c => Assert.Equal((ids["task"], 3, 4), (c.Ids["task"], c.PromptLengths![0], c.PromptLengths[1])));
+
+            seen.Clear();
+            Generation.Run(model, [[1, 2, 3], [4, 5]], new GenerationOptions { MaxNewTokens = 3 }, TestContext.Current.CancellationToken);
+            Assert.All(seen, c => Assert.Equal([3, 2], c.PromptLengths!));
+            Assert.All(seen.Take(2), c => Assert.Same(ids["task"], c.Ids["task"]));
+        }
+        seen.Clear();
+        model.Loss(input, cat([full([2, 6], -100L, dtype: int64), input.Ids[.., 6..]], 1));
+        Assert.All(seen, c => Assert.Equal([6, 6], c.PromptLengths!));
+        model.Loss(input, input.Ids, new Call { PromptLengths = [1, 2] });
+        Assert.Equal([1, 2], seen[^1].PromptLengths!);
     }
 
     [Fact]

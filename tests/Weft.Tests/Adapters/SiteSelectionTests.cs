@@ -91,6 +91,24 @@ public sealed class SiteSelectionTests : IDisposable
     }
 
     [Fact]
+    public void An_unknown_word_for_biases_is_refused_for_every_method_and_adapted_is_its_own()
+    {
+        foreach (var (method, own) in new[] { ("full", "adapted_only"), ("lora", "lora_only"), ("wegeft", "wegeft_only") })
+        {
+            Assert.Equal(own, PeftConfig.FromOptions(method, """{"bias":"adapted"}""").Bias);
+            Assert.Contains($"bias \"typo\" is none of none, all, {own}.", PeftConfig.FromOptions(method, """{"bias":"typo"}""").Plan(model).Problems);
+        }
+    }
+
+    [Fact]
+    public void An_expression_that_never_ends_is_refused_by_name()
+    {
+        const string endless = "(([a-z_.0-9]+)+)+X";
+        var refusal = Assert.Throws<InvalidDataException>(() => new LoraConfig { TargetModules = Targets.Matching(endless) }.Plan(model));
+        Assert.StartsWith($"The expression \"{endless}\" is not done with model.", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void An_entry_must_match_on_every_layer_that_has_its_siblings()
     {
         var missing = new TinyModel([.. Enumerable.Range(0, 3).SelectMany(layer => new[] { "a", "b" }.Where(m => (layer, m) != (1, "b")).Select(m => Site($"model.layers.{layer}.{m}", layer)))]);
