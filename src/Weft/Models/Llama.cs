@@ -56,7 +56,7 @@ public sealed class Llama : CausalModel
         read.Require(read.Config["head_dim"] is not null || width % heads == 0, $"hidden_size: {width} is no multiple of num_attention_heads {heads}, and head_dim is not stated", "hidden_size", "num_attention_heads");
         read.Require(headWidth % 2 == 0, $"head_dim: {headWidth} is odd, and rotary positions turn pairs", "head_dim", "hidden_size", "num_attention_heads");
         read.Require(activation is not null, $"hidden_act: \"{act}\" is none of {string.Join(", ", Activations.All)}");
-        if (model.CountOf("layers") is { } held) read.Require(held == count, $"num_hidden_layers: {count}, and the tensors are of {held} (model.layers.N)", "num_hidden_layers");
+        if (model.CountOf("layers") is { } held) read.Require(count <= held, $"num_hidden_layers: {count}, and the tensors are of {held} (model.layers.N)", "num_hidden_layers"); // fewer are left over, and listed so
         if (weights.Checkpoint is LlamaGguf file)
             read.Require((file.Heads, file.Groups) == (heads, groups), $"num_attention_heads: {heads}, with num_key_value_heads {groups}; the file's rows of q and k are ordered for {file.Heads} and {file.Groups}, as its metadata say", "num_attention_heads", "num_key_value_heads");
         rotary = new RotaryEmbedding(read, headWidth, ContextLength);

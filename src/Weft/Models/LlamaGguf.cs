@@ -33,7 +33,10 @@ internal sealed partial class LlamaGguf : Checkpoint, IHuggingFaceView
 
     private static readonly Dictionary<string, double[]> neutral = new(StringComparer.Ordinal)
     {
-        ["attn_factor"] = [1], ["yarn_attn_factor"] = [1], ["yarn_ext_factor"] = [1, -1], ["yarn_log_multiplier"] = [0],
+        ["attn_factor"] = [1],
+        ["yarn_attn_factor"] = [1],
+        ["yarn_ext_factor"] = [1, -1],
+        ["yarn_log_multiplier"] = [0],
     };
 
     private readonly Gguf file;

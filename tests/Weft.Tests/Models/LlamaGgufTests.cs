@@ -131,8 +131,12 @@ public sealed class LlamaGgufTests
     {
         var values = new Dictionary<string, object?>
         {
-            ["general.architecture"] = "llama", ["llama.block_count"] = 1u, ["llama.context_length"] = 64u, ["llama.feed_forward_length"] = 24u,
-            ["llama.attention.head_count"] = 2u, ["llama.attention.layer_norm_rms_epsilon"] = 1e-5f,
+            ["general.architecture"] = "llama",
+            ["llama.block_count"] = 1u,
+            ["llama.context_length"] = 64u,
+            ["llama.feed_forward_length"] = 24u,
+            ["llama.attention.head_count"] = 2u,
+            ["llama.attention.layer_norm_rms_epsilon"] = 1e-5f,
         };
         foreach (var (key, value) in metadata) values[key] = value;
         var file = new GgufBytes();
