@@ -22,31 +22,47 @@ public sealed class Llama : CausalModel
     /// <param name="config">config.json.</param>
     /// <param name="weights">Where its tensors come from.</param>
     /// <param name="window">Positions a query sees, itself included; null for all before it.</param>
-    /// <exception cref="InvalidDataException">The config lacks what a model needs, or the tensors are not those it describes.</exception>
-    /// <exception cref="NotSupportedException">An activation or a scaling of positions that is not known.</exception>
+    /// <exception cref="InvalidDataException">The config lacks what a model needs or says what is not known, or the tensors are not those it describes; every problem is listed.</exception>
     public Llama(JsonObject config, Weights weights, long? window = null)
+        : this(new ConfigReader(config), weights, window)
+    {
+    }
+
+    /// <summary>Builds the model a config describes, where a family has defaults of its own.</summary>
+    /// <param name="read">config.json.</param>
+    /// <param name="weights">Where its tensors come from.</param>
+    /// <param name="window">Positions a query sees, itself included; null for all before it.</param>
+    /// <param name="unstatedGroups">Key-value heads where the config does not state them; null for as many as there are heads.</param>
+    /// <param name="unstatedContext">Most positions where the config does not state them.</param>
+    /// <param name="mayHaveBias">Whether the family knows attention_bias and mlp_bias.</param>
+    internal Llama(ConfigReader read, Weights weights, long? window, long? unstatedGroups = null, long unstatedContext = 2048, bool mayHaveBias = true)
     {
         ArgumentNullException.ThrowIfNull(weights);
-        var read = new ConfigReader(config);
+        var model = weights.At("model");
         var width = read.Count("hidden_size");
         var heads = read.Count("num_attention_heads");
-        var groups = read.Count("num_key_value_heads", heads);
+        var groups = read.Count("num_key_value_heads", read.States("num_key_value_heads") ? heads : unstatedGroups ?? heads);
         var headWidth = read.Count("head_dim", Math.Max(1, width / heads));
         var inner = read.Count("intermediate_size");
         var count = (int)read.Count("num_hidden_layers");
-        var epsilon = read.Number("rms_norm_eps", 1e-6);
-        var (attentionBias, mlpBias, tied) = (read.Flag("attention_bias", false), read.Flag("mlp_bias", false), read.Flag("tie_word_embeddings", false));
+        var epsilon = read.Positive("rms_norm_eps", 1e-6);
+        var (attentionBias, mlpBias) = mayHaveBias ? (read.Flag("attention_bias", false), read.Flag("mlp_bias", false)) : (false, false);
+        var tied = read.Flag("tie_word_embeddings", false);
         var act = read.Word("hidden_act", "silu");
+        var activation = Activations.Find(act);
         VocabularySize = read.Count("vocab_size");
-        ContextLength = read.Count("max_position_embeddings", 2048);
-        read.Require(heads % groups == 0, $"num_attention_heads {heads} is no multiple of num_key_value_heads {groups}");
-        read.Require(headWidth % 2 == 0, $"head_dim {headWidth} is odd, and rotary positions turn pairs");
-        read.Require(act == "silu", $"hidden_act \"{act}\": this family is built with silu");
-        read.Finish(weights.Path);
+        ContextLength = read.Count("max_position_embeddings", unstatedContext);
+        read.Require(heads % groups == 0, $"num_attention_heads: {heads} is no multiple of num_key_value_heads {groups}", "num_attention_heads", "num_key_value_heads");
+        read.Require(read.Config["head_dim"] is not null || width % heads == 0, $"hidden_size: {width} is no multiple of num_attention_heads {heads}, and head_dim is not stated", "hidden_size", "num_attention_heads");
+        read.Require(headWidth % 2 == 0, $"head_dim: {headWidth} is odd, and rotary positions turn pairs", "head_dim", "hidden_size", "num_attention_heads");
+        read.Require(activation is not null, $"hidden_act: \"{act}\" is none of {string.Join(", ", Activations.All)}");
+        if (model.CountOf("layers") is { } held) read.Require(count <= held, $"num_hidden_layers: {count}, and the tensors are of {held} (model.layers.N)", "num_hidden_layers"); // fewer are left over, and listed so
+        if (weights.Checkpoint is LlamaGguf file)
+            read.Require((file.Heads, file.Groups) == (heads, groups), $"num_attention_heads: {heads}, with num_key_value_heads {groups}; the file's rows of q and k are ordered for {file.Heads} and {file.Groups}, as its metadata say", "num_attention_heads", "num_key_value_heads");
+        rotary = new RotaryEmbedding(read, headWidth, ContextLength);
+        read.Finish(weights.Checkpoint?.Path ?? "");
 
-        (Config, Width, this.window) = (config, width, window);
-        rotary = new RotaryEmbedding(config, headWidth);
-        var model = weights.At("model");
+        (Config, Width, this.window) = (read.Config, width, window);
         embed_tokens = new Embedding(model.At("embed_tokens"), VocabularySize, width);
         layers = [.. Enumerable.Range(0, count).Select(i =>
         {
@@ -55,12 +71,12 @@ public sealed class Llama : CausalModel
                 new RmsNorm(at.At("input_layernorm"), width, epsilon),
                 new Attention(at.At("self_attn"), width, heads, groups, headWidth, attentionBias, attentionBias),
                 new RmsNorm(at.At("post_attention_layernorm"), width, epsilon),
-                new GatedMlp(at.At("mlp"), width, inner, mlpBias, functionalSilu));
+                new GatedMlp(at.At("mlp"), width, inner, mlpBias, activation!));
         })];
         norm = new RmsNorm(model.At("norm"), width, epsilon);
-        // Some files hold a head of their own although the config ties it; what is in the file decides.
+        // Some files hold a head although the config ties it: the embedding once more, or one of its own, which then counts.
         var head = weights.At("lm_head");
-        lm_head = tied && !(head.AreRead && head.Has("weight")) ? new Linear(head.Tied("weight", embed_tokens.Weight)) : new Linear(head, width, VocabularySize);
+        lm_head = tied && (!head.AreRead || !head.Has("weight") || head.Repeats("weight", embed_tokens.Weight)) ? new Linear(head.Tied("weight", embed_tokens.Weight)) : new Linear(head, width, VocabularySize);
         weights.Finish(k => k.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal));
         Tensors = [.. weights.Taken];
 
@@ -74,8 +90,6 @@ public sealed class Llama : CausalModel
         }
         sites.Add(new Site("model.norm", norm, SiteRole.Norm));
         sites.Add(new Site("lm_head", lm_head, SiteRole.Head));
-
-        static Tensor functionalSilu(Tensor x) => nn.functional.silu(x);
     }
 
     /// <inheritdoc/>

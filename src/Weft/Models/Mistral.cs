@@ -4,15 +4,14 @@ using Weft.Nn;
 namespace Weft.Models;
 
 /// <summary>Mistral: LLaMA's decoder in which a query sees a window of positions.</summary>
-/// <remarks>Jiang et al., arXiv 2310.06825; transformers/models/mistral/modeling_mistral.py. sliding_window null means no window.</remarks>
+/// <remarks>Jiang et al., arXiv 2310.06825; transformers/models/mistral. A sliding_window of null means no window; attention_bias and mlp_bias are no words of this family.</remarks>
 [Architecture("mistral")]
 public static class Mistral
 {
     /// <summary>The model of a config and weights.</summary>
     public static CausalModel Create(JsonObject config, Weights weights, string source)
     {
-        ArgumentNullException.ThrowIfNull(config);
-        var window = config.TryGetPropertyValue("sliding_window", out var given) ? (long?)given : 4096;
-        return new Llama(config, weights, window) { Source = source };
+        var read = new ConfigReader(config);
+        return new Llama(read, weights, read.CountOrNull("sliding_window", 4096), unstatedGroups: 8, unstatedContext: 131072, mayHaveBias: false) { Source = source };
     }
 }

@@ -72,8 +72,8 @@ public static class CausalLoss
 
         public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
         {
-            var gradient = ctx.get_saved_variables()[0];
-            return [gradient.mul_(grad_output), null!, null!, null!];
+            using var gradient = ctx.get_saved_variables()[0];
+            return [gradient.mul(grad_output), null!, null!, null!]; // a copy, since a graph that is kept is asked again; the rows it is as large as are gone by now
         }
     }
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json.Nodes;
 
 namespace Weft.Nn;
@@ -11,29 +10,45 @@ public sealed class RotaryEmbedding
     private readonly long width;
     private readonly double theta, factor, longest;
     private readonly string kind;
-    private readonly float[] frequencies;
+    private readonly Lazy<float[]> frequencies;
 
     /// <summary>Positions as a config.json describes them, in the words of today (<c>rope_parameters</c>) or before (<c>rope_theta</c>, <c>rope_scaling</c>).</summary>
     /// <param name="config">The config.</param>
     /// <param name="headWidth">d, the width of one head.</param>
-    /// <exception cref="NotSupportedException">A scaling that is not one of those named.</exception>
+    /// <exception cref="InvalidDataException">A scaling that is not one of those named, or values that it lacks or cannot use; every one is listed.</exception>
     public RotaryEmbedding(JsonObject config, long headWidth)
+        : this(Reading(config, out var read), headWidth, read.Count("max_position_embeddings", 2048)) => read.Finish();
+
+    /// <summary>The same, for a model that reads its config as a whole: what is wrong is left with the reader.</summary>
+    internal RotaryEmbedding(ConfigReader read, long headWidth, long longest)
     {
-        ArgumentNullException.ThrowIfNull(config);
-        var rope = config["rope_parameters"] as JsonObject ?? config["rope_scaling"] as JsonObject ?? [];
-        width = headWidth;
-        theta = Number(rope, "rope_theta") ?? Number(config, "rope_theta") ?? 10000;
-        kind = (string?)(rope["rope_type"] ?? rope["type"]) ?? "default";
-        factor = Number(rope, "factor") ?? 1;
-        longest = Number(config, "max_position_embeddings") ?? 2048;
-        if (!kinds.Contains(kind)) throw new NotSupportedException($"rope_type \"{kind}\" is none of {string.Join(", ", kinds)}.");
-        frequencies = kind switch
+        // as transformers 5: rope_scaling where it says something, and original_max_position_embeddings at the top before the one inside
+        var rope = read.Part("rope_scaling", "rope_parameters");
+        (width, this.longest) = (headWidth, longest);
+        theta = rope.Positive("rope_theta", read.Positive("rope_theta", 10000));
+        var word = rope.States("rope_type") ? "rope_type" : "type";
+        kind = rope.Word(word, "default");
+        rope.Require(kinds.Contains(kind), $"{word}: \"{kind}\" is none of {string.Join(", ", kinds)}");
+        rope.Require(rope.Config.Count == 0 || rope.Config.Any(p => p.Value is not JsonObject), $"{rope.Config.FirstOrDefault().Key}: a rule for some layers, and here one is for all");
+        var original = rope.Positive("original_max_position_embeddings", longest);
+        original = read.Positive("original_max_position_embeddings", original);
+        factor = kind switch
         {
-            "linear" => [.. Plain(theta).Select(f => f / (float)factor)],
-            "llama3" => Llama3(rope),
-            "yarn" => Yarn(rope),
-            _ => Plain(theta),
+            _ when kind == "default" || !kinds.Contains(kind) => 1,
+            "yarn" when rope.States("factor") => rope.Positive("factor", longest / original),
+            _ => rope.Positive("factor"),
         };
+        var turned = rope.Positive("partial_rotary_factor", read.Positive("partial_rotary_factor", 1));
+        rope.Require(kind == "default" || turned == 1, $"partial_rotary_factor: {turned}, and here all of a head is turned");
+        rope.Require(kind != "dynamic" || width > 2, $"{word}: \"dynamic\" is not defined for heads of width {width}");
+        var compute = kind switch
+        {
+            "linear" => () => [.. Plain(theta).Select(f => f / (float)factor)],
+            "llama3" => Llama3(rope, original),
+            "yarn" => Yarn(rope, original),
+            _ => (Func<float[]>)(() => Plain(theta)),
+        };
+        frequencies = new Lazy<float[]>(compute); // made when they are first needed: until the tensors are there, a width of heads is only what a config claims
         AttentionFactor = kind == "yarn" ? YarnFactor(rope) : 1;
     }
 
@@ -41,7 +56,7 @@ public sealed class RotaryEmbedding
     public double AttentionFactor { get; }
 
     /// <summary>What each pair turns by from one position to the next, in radians; of rows within the original length where the scaling is dynamic.</summary>
-    public IReadOnlyList<float> Frequencies => frequencies;
+    public IReadOnlyList<float> Frequencies => frequencies.Value;
 
     /// <summary>cos and sin of each position's angles.</summary>
     /// <param name="positions">(batch or 1, tokens), int64.</param>
@@ -51,7 +66,7 @@ public sealed class RotaryEmbedding
         ArgumentNullException.ThrowIfNull(positions);
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        var f = frequencies;
+        var f = frequencies.Value;
         if (kind == "dynamic")
         {
             var length = positions.max().item<long>() + 1;
@@ -82,12 +97,10 @@ public sealed class RotaryEmbedding
     }
 
     // Wavelengths above one bound are divided by the factor, those below another stay, and between the two it is blended.
-    private float[] Llama3(JsonObject rope)
+    private Func<float[]> Llama3(ConfigReader rope, double original)
     {
-        var low = Required(rope, "low_freq_factor");
-        var high = Required(rope, "high_freq_factor");
-        var original = Number(rope, "original_max_position_embeddings") ?? longest;
-        return [.. Plain(theta).Select(f =>
+        var (low, high) = (rope.Positive("low_freq_factor"), rope.Positive("high_freq_factor"));
+        return () => [.. Plain(theta).Select(f =>
         {
             var wavelength = 2 * Math.PI / f;
             if (wavelength > original / low) return (float)(f / factor);
@@ -98,29 +111,27 @@ public sealed class RotaryEmbedding
     }
 
     // Dimensions that turn fast keep their frequency, slow ones are divided by the factor, with a ramp between (arXiv 2309.00071).
-    private float[] Yarn(JsonObject rope)
+    private Func<float[]> Yarn(ConfigReader rope, double original)
     {
-        var original = Number(rope, "original_max_position_embeddings") ?? longest;
         double Dimension(double turns) => width * Math.Log(original / (turns * 2 * Math.PI)) / (2 * Math.Log(theta));
-        var (low, high) = (Dimension(Number(rope, "beta_fast") ?? 32), Dimension(Number(rope, "beta_slow") ?? 1));
-        if ((bool?)rope["truncate"] ?? true) (low, high) = (Math.Floor(low), Math.Ceiling(high));
+        double Turns(string key, double otherwise) => rope.NumberOrZero(key) is > 0 and var given ? given : otherwise; // 0 means the default, as in the reference
+        var (low, high) = (Dimension(Turns("beta_fast", 32)), Dimension(Turns("beta_slow", 1)));
+        if (rope.Flag("truncate", !rope.States("truncate"))) (low, high) = (Math.Floor(low), Math.Ceiling(high));
         (low, high) = (Math.Max(low, 0), Math.Min(high, width - 1));
         if (low == high) high += 0.001; // the reference avoids the division by zero so
-        return [.. Plain(theta).Select((f, i) =>
+        return () => [.. Plain(theta).Select((f, i) =>
         {
             var ramp = Math.Clamp((i - low) / (high - low), 0, 1);
             return (float)(f / factor * ramp + f * (1 - ramp));
         })];
     }
 
-    private double YarnFactor(JsonObject rope)
+    private double YarnFactor(ConfigReader rope)
     {
         double Scale(double mscale) => factor <= 1 ? 1 : 0.1 * mscale * Math.Log(factor) + 1;
-        if (Number(rope, "attention_factor") is { } given) return given;
-        return Number(rope, "mscale") is { } own and not 0 && Number(rope, "mscale_all_dim") is { } all and not 0 ? Scale(own) / Scale(all) : Scale(1);
+        var (own, all) = (rope.NumberOrZero("mscale"), rope.NumberOrZero("mscale_all_dim"));
+        return rope.Positive("attention_factor", own > 0 && all > 0 ? Scale(own) / Scale(all) : Scale(1));
     }
 
-    private double Required(JsonObject rope, string key) => Number(rope, key) ?? throw new InvalidDataException($"rope_type \"{kind}\" needs {key}, which the config does not state.");
-
-    private static double? Number(JsonObject node, string key) => node[key] is JsonValue value ? double.Parse(value.ToJsonString(), CultureInfo.InvariantCulture) : null; // an int made in code does not read as a double
+    private static ConfigReader Reading(JsonObject config, out ConfigReader read) => read = new ConfigReader(config);
 }

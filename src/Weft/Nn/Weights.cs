@@ -1,3 +1,4 @@
+using System.Globalization;
 using Weft.Adapters;
 using Weft.Checkpoints;
 
@@ -40,6 +41,27 @@ public sealed class Weights
     /// <summary>Whether the tensors come from a checkpoint.</summary>
     public bool AreRead => state.Checkpoint is not null;
 
+    /// <summary>The checkpoint that the tensors come from, or null.</summary>
+    internal Checkpoint? Checkpoint => state.Checkpoint;
+
+    /// <summary>How many scopes <c>name.0</c>, <c>name.1</c>, … the checkpoint's names speak of: the highest index and 1; null where there is no checkpoint.</summary>
+    internal long? CountOf(string name)
+    {
+        var start = $"{Join(name)}.";
+        return state.Checkpoint?.Tensors.Keys.Where(k => k.StartsWith(start, StringComparison.Ordinal))
+            .Select(k => int.TryParse(k.AsSpan(start.Length, Math.Max(0, k.IndexOf('.', start.Length) - start.Length)), NumberStyles.None, CultureInfo.InvariantCulture, out var index) ? index + 1L : 0)
+            .DefaultIfEmpty().Max();
+    }
+
+    /// <summary>Whether the checkpoint holds, under this name, the very numbers of another tensor.</summary>
+    internal bool Repeats(string name, BaseTensor other)
+    {
+        if (state.Checkpoint is not { } file || !file.Tensors.TryGetValue(Join(name), out var copy) || !file.Tensors.TryGetValue(other.Key, out var first)) return false;
+        if (copy.Kind != first.Kind || !copy.Shape.SequenceEqual(first.Shape)) return false;
+        using var scope = NewDisposeScope();
+        return file.Read(Join(name)).Equals(file.Read(other.Key));
+    }
+
     /// <summary>A matrix, held in the precision of matrices.</summary>
     public BaseTensor Matrix(string name, params long[] shape) => Take(name, state.Matrices, s => state.Deviation == 0 ? empty(s, device: state.Device) : randn(s).mul_(state.Deviation).to(state.Matrices), shape);
 
@@ -49,9 +71,10 @@ public sealed class Weights
     /// <summary>A vector that is added, held in float32; a random start gives zeros.</summary>
     public BaseTensor Shift(string name, params long[] shape) => Take(name, ScalarType.Float32, s => zeros(s, device: state.Device), shape);
 
-    /// <summary>A tensor that is another one, and not in the checkpoint.</summary>
+    /// <summary>A tensor that is another one; the checkpoint need not hold it.</summary>
     public BaseTensor Tied(string name, BaseTensor to)
     {
+        state.Asked.Add(Join(name));
         var tensor = new BaseTensor(Join(name), to);
         state.Taken.Add(tensor);
         return tensor;
@@ -65,11 +88,12 @@ public sealed class Weights
         if (state.Checkpoint is null) return;
         var taken = state.Taken.Where(t => t.TiedTo is null).Select(t => t.Key).ToHashSet();
         var over = state.Checkpoint.Tensors.Keys.Where(k => !taken.Contains(k) && !state.Asked.Contains(k) && ignored?.Invoke(k) != true)
-            .Select(k => $"  {k}: the model has no such tensor");
-        var wrong = state.Problems.Concat(over).ToList();
-        if (wrong.Count == 0) return;
+            .Select(k => $"{k}: the model has no such tensor");
+        var problems = new Problems($"{state.Checkpoint.Path} does not hold the tensors its config describes");
+        foreach (var problem in state.Problems.Concat(over)) problems.Add(problem);
+        if (!problems.Any) return;
         foreach (var tensor in state.Taken) tensor.Dispose();
-        throw new InvalidDataException($"{state.Checkpoint.Path} does not hold the tensors its config describes:\n{string.Join('\n', wrong)}");
+        throw problems.ToException();
     }
 
     private BaseTensor Take(string name, ScalarType type, Func<long[], Tensor> start, long[] shape)
@@ -82,8 +106,9 @@ public sealed class Weights
         Func<Tensor>? original = null;
         if (state.Checkpoint is { } file)
         {
-            if (!file.Tensors.TryGetValue(key, out var entry)) state.Problems.Add($"  {key}: missing");
-            else if (!entry.Shape.SequenceEqual(shape)) state.Problems.Add($"  {key}: ({string.Join(", ", entry.Shape)}) for ({string.Join(", ", shape)})");
+            if (!file.Tensors.TryGetValue(key, out var entry)) state.Problems.Add($"{key}: missing");
+            else if (entry.Kind is "BOOL" or "C64" or ['I' or 'U', >= '0' and <= '9', ..]) state.Problems.Add($"{key}: stored as {entry.Kind}, and weights are floating-point numbers");
+            else if (!entry.Shape.SequenceEqual(shape)) state.Problems.Add($"{key}: ({string.Join(", ", entry.Shape)}) for ({string.Join(", ", shape)})");
             else
             {
                 value = file.Read(key, type);

@@ -70,13 +70,55 @@ public sealed class RotaryEmbeddingTests
         Assert.Equal(b * Math.Cos(angle) + a * Math.Sin(angle), turned[1, 3, 2, 1 + Width / 2].item<float>(), 1e-5);
     }
 
-    [Fact]
-    public void What_is_unknown_or_missing_is_named()
+    [Theory]
+    [InlineData("llama3")]
+    [InlineData("yarn")]
+    public void The_original_length_at_the_top_comes_before_the_one_inside(string kind)
     {
-        var unknown = Assert.Throws<NotSupportedException>(() => Read(Scaled(new JsonObject { ["rope_type"] = "spiral" })));
-        Assert.Equal("rope_type \"spiral\" is none of default, linear, dynamic, yarn, llama3.", unknown.Message);
-        var missing = Assert.Throws<InvalidDataException>(() => Read(Scaled(new JsonObject { ["rope_type"] = "llama3", ["factor"] = 8.0 })));
-        Assert.Equal("rope_type \"llama3\" needs low_freq_factor, which the config does not state.", missing.Message);
+        JsonObject Rope(double original) => new() { ["rope_type"] = kind, ["factor"] = 4.0, ["low_freq_factor"] = 1.0, ["high_freq_factor"] = 4.0, ["original_max_position_embeddings"] = original };
+        var above = Scaled(Rope(32));
+        above["original_max_position_embeddings"] = 64;
+        Assert.Equal(Read(Scaled(Rope(64))).Frequencies, Read(above).Frequencies);
+        Assert.NotEqual(Read(Scaled(Rope(32))).Frequencies, Read(above).Frequencies);
+    }
+
+    [Fact]
+    public void Rope_scaling_comes_before_rope_parameters_unless_it_is_empty()
+    {
+        var config = new JsonObject { ["rope_scaling"] = new JsonObject { ["type"] = "linear", ["factor"] = 2 }, ["rope_parameters"] = new JsonObject { ["rope_type"] = "linear", ["factor"] = 4.0 } };
+        Same(config, [.. Plain(Theta).Select(f => f / 2)], 1);
+        config["rope_scaling"] = new JsonObject();
+        Same(config, [.. Plain(Theta).Select(f => f / 4)], 1);
+    }
+
+    [Fact]
+    public void A_yarn_factor_of_null_is_the_longest_length_by_the_original_one_and_betas_of_zero_are_the_usual_ones()
+    {
+        JsonObject Rope(double? factor, double? fast, double? slow) =>
+            Scaled(new JsonObject { ["rope_type"] = "yarn", ["factor"] = factor, ["original_max_position_embeddings"] = 64, ["beta_fast"] = fast, ["beta_slow"] = slow });
+        var (derived, stated) = (Read(Rope(null, 0, 0)), Read(Rope(256.0 / 64, 32, 1)));
+        Assert.Equal(stated.Frequencies, derived.Frequencies);
+        Assert.Equal(stated.AttentionFactor, derived.AttentionFactor);
+    }
+
+    [Theory]
+    [InlineData("""{"rope_parameters": {"rope_type": "spiral"}}""", "rope_parameters.rope_type: \"spiral\" is none of default, linear, dynamic, yarn, llama3")]
+    [InlineData("""{"rope_scaling": {"rope_type": "llama3", "factor": 8.0}}""", "rope_scaling.low_freq_factor: missing|rope_scaling.high_freq_factor: missing")]
+    [InlineData("""{"rope_scaling": {"type": "linear"}}""", "rope_scaling.factor: missing")]
+    [InlineData("""{"rope_scaling": {"type": "dynamic"}}""", "rope_scaling.factor: missing")]
+    [InlineData("""{"rope_scaling": {"type": "yarn"}}""", "rope_scaling.factor: missing")]
+    [InlineData("""{"rope_scaling": {"type": "linear", "factor": "4.0"}}""", "rope_scaling.factor: \"4.0\" for a number above 0")]
+    [InlineData("""{"rope_scaling": {"type": "linear", "factor": 0}}""", "rope_scaling.factor: 0 for a number above 0")]
+    [InlineData("""{"rope_scaling": {"type": "linear", "factor": 2, "partial_rotary_factor": 0.5}}""", "rope_scaling.partial_rotary_factor: 0.5, and here all of a head is turned")]
+    [InlineData("""{"rope_scaling": {"type": "yarn", "factor": 2, "truncate": "no", "beta_fast": -1}}""", "rope_scaling.beta_fast: -1 for a number of at least 0|rope_scaling.truncate: \"no\" for true or false")]
+    [InlineData("""{"rope_scaling": {"rope_type": null, "factor": 2}}""", "rope_scaling.rope_type: null for a word")]
+    [InlineData("""{"rope_scaling": {"rope_type": 3}, "rope_theta": true}""", "rope_theta: true for a number above 0|rope_scaling.rope_type: 3 for a word")]
+    [InlineData("""{"rope_scaling": "linear", "rope_theta": 0}""", "rope_scaling: \"linear\" for an object|rope_theta: 0 for a number above 0")]
+    [InlineData("""{"rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 4.0}}}""", "rope_parameters.full_attention: a rule for some layers, and here one is for all")]
+    public void What_is_unknown_missing_or_of_the_wrong_kind_is_named_all_at_once(string config, string problems)
+    {
+        var error = Assert.Throws<InvalidDataException>(() => Read(JsonNode.Parse(config)!.AsObject()));
+        Assert.Equal($"The config does not describe a model:\n  {problems.Replace("|", "\n  ", StringComparison.Ordinal)}", error.Message);
     }
 
     private static JsonObject Scaled(JsonObject rope)
