@@ -88,7 +88,7 @@ public sealed class MergingTests : IDisposable
         set.Save(folder.Path);
         var written = File.ReadAllBytes(folder.File("adapter_model.safetensors"));
         Merging.Into(model);
-        Assert.Contains("would carry model.embed_tokens.weight as merged", Assert.Throws<InvalidOperationException>(() => set.Save(folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains("would carry base_model.model.model.embed_tokens.base_layer.weight as merged", Assert.Throws<InvalidOperationException>(() => set.Save(folder.Path)).Message, StringComparison.Ordinal);
         Assert.Contains("default is merged into the weights", Assert.Throws<InvalidOperationException>(() => LoraExport.Write(set, folder.Path)).Message, StringComparison.Ordinal);
         Assert.Equal(written, File.ReadAllBytes(folder.File("adapter_model.safetensors")));
     }
