@@ -41,21 +41,18 @@ internal static class LoadedModel
     }
 
     /// <summary>The tokenizer of a model: tokenizer.json in its folder or beside its file, else the metadata of its GGUF file; null where there is neither.</summary>
-    public static Tokenizer? TokenizerOrNull(string name)
+    private static Tokenizer? TokenizerOrNull(string name)
     {
         var file = Beside(name, "tokenizer.json");
-        if (File.Exists(file)) return Tokenizer.Load(file);
+        return File.Exists(file) ? Tokenizer.Load(file) : TokenizerInMetadata(name);
+    }
+
+    /// <summary>The tokenizer that the metadata of a GGUF file hold; null where they hold none, or the model is no such file.</summary>
+    public static Tokenizer? TokenizerInMetadata(string name)
+    {
         using var checkpoint = Checkpoint.Open(Pretrained.Find(Place(name)));
         var kind = checkpoint is Gguf ? checkpoint.Metadata.GetValueOrDefault("tokenizer.ggml.model") : null;
         return kind is null or "no_vocab" or "none" ? null : Tokenizer.FromGguf(checkpoint.Metadata);
-    }
-
-    /// <summary>The text of a model's generation_config.json, or null where it has none.</summary>
-    /// <exception cref="InvalidDataException">It is not one JSON object.</exception>
-    public static string? GenerationOf(string name)
-    {
-        var file = Beside(name, ModelFolder.GenerationFile);
-        return File.Exists(file) ? JsonFile.Read(file).Text : null;
     }
 
     /// <summary>Where a file of this name lies or would lie: in the model's folder, or beside its file.</summary>

@@ -3,7 +3,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Weft.Adapters;
 using Weft.Checkpoints;
-using Weft.Data;
 using Weft.Models;
 using static TorchSharp.torch;
 
@@ -12,10 +11,8 @@ namespace Weft.Cli;
 /// <summary>Writes a model as a folder in Hugging Face's layout.</summary>
 internal static class ModelFolder
 {
-    /// <summary>What says how text is generated, the end tokens among it.</summary>
-    public const string GenerationFile = "generation_config.json";
-
-    private static readonly JsonSerializerOptions indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    /// <summary>How a JSON file of such a folder is laid out.</summary>
+    public static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Refuses a folder that holds something, or that cannot be made because a file stands above it.</summary>
     /// <exception cref="IOException">It does, or one does.</exception>
@@ -27,14 +24,13 @@ internal static class ModelFolder
             if (File.Exists(above)) throw new IOException($"{folder} cannot be made: {above} is a file. Name a folder that does not lie below a file.");
     }
 
-    /// <summary>Writes config.json, model.safetensors and the tokenizer. A new folder gets its name when it is whole; one that is there and empty gets its files then, config.json last.</summary>
+    /// <summary>Writes config.json, model.safetensors and what goes with them. A new folder gets its name when it is whole; one that is there and empty gets its files then, config.json last.</summary>
     /// <param name="folder">The folder; it must not hold anything.</param>
     /// <param name="model">The model with the weights to write; adapters are not written.</param>
-    /// <param name="tokenizer">Its tokenizer, where it has one.</param>
-    /// <param name="generation">The text of its generation_config.json, where it has one.</param>
+    /// <param name="beside">The tokenizer's files and what else stands beside config and weights.</param>
     /// <param name="matrices">The type matrices are written in; null leaves them as they are held. Vectors are rounded with them.</param>
     /// <returns>Bytes of the weights.</returns>
-    public static long Write(string folder, CausalModel model, Tokenizer? tokenizer, string? generation, ScalarType? matrices)
+    public static long Write(string folder, CausalModel model, SideFiles beside, ScalarType? matrices)
     {
         RequireFree(folder);
         var type = matrices ?? model.Tensors[0].Pretrained.dtype;
@@ -45,9 +41,8 @@ internal static class ModelFolder
         try
         {
             Safetensors.Write(Path.Combine(fresh, "model.safetensors"), Values(model, type), new Dictionary<string, string> { ["format"] = "pt" });
-            tokenizer?.Save(fresh);
-            if (Generation(model, tokenizer, generation) is { } text) AtomicFile.Write(Path.Combine(fresh, GenerationFile), text);
-            AtomicFile.Write(Path.Combine(fresh, "config.json"), Config(model, type).ToJsonString(indented) + "\n");
+            beside.Write(fresh, model.Config);
+            AtomicFile.Write(Path.Combine(fresh, "config.json"), Config(model, type).ToJsonString(Indented) + "\n");
             if (isThere) Empty(fresh, target);
             else Directory.Move(fresh, target);
             return new FileInfo(Path.Combine(target, "model.safetensors")).Length;
@@ -59,32 +54,14 @@ internal static class ModelFolder
         }
     }
 
-    /// <summary>The end tokens that a generation_config.json or config.json names under eos_token_id: one number or a list.</summary>
-    public static IEnumerable<long> EndsIn(JsonObject? config) => (config?["eos_token_id"] switch
-    {
-        JsonArray several => several,
-        JsonValue one => (IEnumerable<JsonNode?>)[one],
-        _ => [],
-    }).OfType<JsonValue>().Select(v => v.TryGetValue<long>(out var id) ? id : -1).Where(id => id >= 0);
-
     private static JsonObject Config(CausalModel model, ScalarType type)
     {
         var config = (JsonObject)model.Config.DeepClone();
         config[config.ContainsKey("dtype") ? "dtype" : "torch_dtype"] = type == ScalarType.BFloat16 ? "bfloat16" : "float32";
         if (config.ContainsKey("dtype")) config.Remove("torch_dtype");
+        // A reader that obeys a tie would put the embedding in place of a head of its own.
+        if (config.ContainsKey("tie_word_embeddings") && model.Head.Tensors.All(t => t.TiedTo is null)) config["tie_word_embeddings"] = false;
         return config;
-    }
-
-    // A GGUF file names further end tokens (of a turn, of a message) in keys of its own. They do not go into config.json, which the fingerprint is of.
-    private static string? Generation(CausalModel model, Tokenizer? tokenizer, string? text)
-    {
-        if (tokenizer is null) return text;
-        var own = text is null ? null : JsonNode.Parse(text)!.AsObject();
-        var known = EndsIn(model.Config).Concat(EndsIn(own)).Append(tokenizer.EosId ?? -1);
-        if (!tokenizer.EndIds.Select(id => (long)id).Except(known).Any()) return text;
-        own ??= new JsonObject(model.Config.Where(c => c.Key is "bos_token_id" or "pad_token_id").Select(c => KeyValuePair.Create(c.Key, c.Value?.DeepClone())));
-        own["eos_token_id"] = new JsonArray([.. tokenizer.EndIds.Select(id => (JsonNode)id)]);
-        return own.ToJsonString(indented) + "\n";
     }
 
     // The weights come before what says that they are a model.

@@ -23,14 +23,14 @@ internal static class ConvertCommand
             ModelFolder.RequireFree(folder);
             LoadedModel.UseThreads(null);
             var written = parsed.GetValue(type) == "bf16" ? ScalarType.BFloat16 : ScalarType.Float32;
-            var (tokenizer, generation) = (LoadedModel.TokenizerOrNull(from), LoadedModel.GenerationOf(from));
+            var beside = SideFiles.Of(from);
             using var model = LoadedModel.Open(screen, from, written == ScalarType.BFloat16 ? PrecisionChoice.Bf16 : PrecisionChoice.Fp32);
             model.CheckFinite();
-            var bytes = screen.While($"Writing {folder}", () => ModelFolder.Write(folder, model, tokenizer, generation, written));
-            if (screen.IsJson) screen.WriteJson(new JsonObject { ["folder"] = folder, ["dtype"] = LoadedModel.NameOf(written), ["bytes"] = bytes, ["tensors"] = model.Tensors.Count(t => t.TiedTo is null), ["tokenizer"] = tokenizer is not null });
+            var bytes = screen.While($"Writing {folder}", () => ModelFolder.Write(folder, model, beside, written));
+            if (screen.IsJson) screen.WriteJson(new JsonObject { ["folder"] = folder, ["dtype"] = LoadedModel.NameOf(written), ["bytes"] = bytes, ["tensors"] = model.Tensors.Count(t => t.TiedTo is null), ["tokenizer"] = beside.HasTokenizer });
             else
             {
-                screen.Say($"Written: {folder}, {model.Tensors.Count(t => t.TiedTo is null)} tensors in {LoadedModel.NameOf(written)} ({Bytes.Text(bytes)}){(tokenizer is null ? ", no tokenizer" : " and the tokenizer")}.");
+                screen.Say($"Written: {folder}, {model.Tensors.Count(t => t.TiedTo is null)} tensors in {LoadedModel.NameOf(written)} ({Bytes.Text(bytes)}){(beside.HasTokenizer ? " and the tokenizer" : ", no tokenizer")}.");
                 screen.Say(Rounding(from, written));
             }
             return ExitCode.Done;

@@ -16,7 +16,7 @@ internal sealed class TrainRun : IDisposable
     private readonly RunFile run;
     private readonly CausalModel model;
     private readonly Tokenizer tokenizer;
-    private readonly string? generation;
+    private readonly SideFiles? beside; // where the run writes a model
     private readonly Dataset dataset;
     private readonly BatchSource source;
     private readonly IReadOnlyList<Example> heldOut;
@@ -34,10 +34,12 @@ internal sealed class TrainRun : IDisposable
         if (run.Model is NewModel described)
         {
             (model, tokenizer) = NewModels.Make(run, described);
+            beside = SideFiles.Of(tokenizer);
         }
         else
         {
-            (tokenizer, generation) = (LoadedModel.TokenizerOf(run.ModelName), LoadedModel.GenerationOf(run.ModelName));
+            tokenizer = LoadedModel.TokenizerOf(run.ModelName);
+            if (MethodOptions.TrainsEverything(run)) beside = SideFiles.Of(run.ModelName);
             model = LoadedModel.Open(screen, run.ModelName, run.Precision);
         }
         model.ActivationBudget = run.Train.ActivationBudget;
@@ -189,7 +191,7 @@ internal sealed class TrainRun : IDisposable
         }
         var target = Path.Combine(folder.Path, RunNames.Model);
         foreach (var left in Directory.EnumerateDirectories(folder.Path, ".*.tmp").Append(target).Where(Directory.Exists).ToList()) Directory.Delete(left, recursive: true); // of a finish that was interrupted
-        ModelFolder.Write(target, model, tokenizer, generation, model.Tensors[0].Pretrained.dtype);
+        ModelFolder.Write(target, model, beside!, model.Tensors[0].Pretrained.dtype);
     }
 
     private void Finish(RunFolder folder, Results results)

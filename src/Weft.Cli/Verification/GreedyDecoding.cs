@@ -39,8 +39,8 @@ internal static class GreedyDecoding
     /// <summary>Tokens that end a row: those of generation_config.json beside the model, else those of its config.</summary>
     public static IReadOnlyCollection<long> EndsOf(string model, JsonObject config)
     {
-        var path = LoadedModel.Beside(model, ModelFolder.GenerationFile);
+        var path = LoadedModel.Beside(model, SideFiles.GenerationFile);
         var own = File.Exists(path) ? JsonFile.Read(path).Value : null;
-        return [.. ModelFolder.EndsIn(own?["eos_token_id"] is null ? config : own)];
+        return [.. SideFiles.EndsIn(own?["eos_token_id"] is null ? config : own)];
     }
 }

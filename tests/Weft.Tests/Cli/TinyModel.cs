@@ -51,7 +51,7 @@ internal static class TinyModel
         (config["bos_token_id"], config["eos_token_id"]) = (tokenizer.EosId, tokenizer.EosId);
         random.manual_seed(3);
         using var model = Architectures.Create(config, Weights.Random(0.2), "");
-        ModelFolder.Write(path, model, tokenizer, null, ScalarType.Float32);
+        ModelFolder.Write(path, model, SideFiles.Of(tokenizer), ScalarType.Float32);
         return path;
     }
 }
