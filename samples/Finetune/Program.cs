@@ -5,6 +5,11 @@ using Weft.Methods;
 using Weft.Models;
 using Weft.Training;
 
+if (args.Length != 2)
+{
+    Console.Error.WriteLine("usage: Finetune TRAIN.jsonl HELDOUT.jsonl");
+    return 2;
+}
 using var model = Pretrained.Load("weft-tiny"); // or a Hugging Face folder, a .gguf file, org/name in the local cache
 var tokenizer = Tokenizer.Load(Pretrained.Find("weft-tiny"));
 
@@ -24,3 +29,4 @@ adapters.Save("out/records"); // adapter_config.json, adapter_model.safetensors,
 var prompt = tokenizer.Encode(data.HeldOut[0].Prompt!);
 var answer = Generation.Run(model, [prompt], new GenerationOptions { StopTokens = tokenizer.EndIds, Decode = ids => tokenizer.Decode(ids) })[0];
 Console.WriteLine($"{data.HeldOut[0].Prompt}{answer.Text}");
+return 0;

@@ -22,7 +22,7 @@ internal static class CommandLine
             }
             var root = Root(screen);
             var parsed = root.Parse([.. args], new ParserConfiguration { ResponseFileTokenReplacer = null });
-            if (args.Contains("--json") && parsed.CommandResult.Command.Options.Any(o => o.Name == "--json")) screen.UseJson();
+            if (args.Contains("--json") && (parsed.CommandResult.Command == root || parsed.CommandResult.Command.Options.Any(o => o.Name == "--json"))) screen.UseJson();
             if (parsed.Errors.Count > 0 && !WithExamples.IsHelp(parsed))
                 throw new UsageException(Usage.ProblemsOf(parsed));
             return parsed.Invoke(new InvocationConfiguration { Output = screen.Output, Error = screen.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });

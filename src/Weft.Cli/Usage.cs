@@ -13,8 +13,9 @@ internal static class Usage
         var command = parsed.CommandResult.Command;
         var unmatched = parsed.UnmatchedTokens.ToHashSet(StringComparer.Ordinal);
         var problems = new List<string>();
+        // Where no verb is known, --json says how to say so.
         var words = parsed.UnmatchedTokens.Where(t => !t.StartsWith('-')).ToList();
-        foreach (var token in parsed.UnmatchedTokens.Where(t => command.Subcommands.Count == 0 || t.StartsWith('-') || t == words[0])) // behind an unknown verb stand its arguments
+        foreach (var token in parsed.UnmatchedTokens.Where(t => command is not RootCommand || t != "--json").Where(t => command.Subcommands.Count == 0 || t.StartsWith('-') || t == words[0])) // behind an unknown verb stand its arguments
             problems.Add(token.StartsWith('-') ? UnknownOption(command, token)
                 : command.Subcommands.Count > 0 ? UnknownVerb(command, token)
                 : $"\"{token}\" is one word too many for {Name(command)}.");

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Weft.Data;
 using Weft.Evaluation;
@@ -20,6 +21,7 @@ internal sealed class Chat(
         foreach (var prompt in prompts)
         {
             var ids = Encode(prompt, turns);
+            if (ids.Length == 0) throw new UsageException("The prompt is empty, and this model's tokenizer puts no token of its own before it. Write at least a word; to begin from nothing, give a special token as it stands, such as --raw \"<|endoftext|>\".");
             foreach (var (label, active) in voices)
             {
                 model.Activate(active);
@@ -27,7 +29,7 @@ internal sealed class Chat(
                 if (voices.Count > 1 && !screen.IsJson) screen.Say($"[{label}]");
                 var text = new StringBuilder();
                 var (tokens, finish, seconds) = Stream(ids, text, shows: !screen.IsJson);
-                node.Add(new JsonObject { ["prompt"] = prompt, ["adapter"] = active.Count == 0 ? null : label, ["answer"] = text.ToString(), ["tokens"] = tokens, ["finish"] = finish.ToString(), ["tokens_per_second"] = Math.Round(tokens / Math.Max(seconds, 1e-9), 1) });
+                node.Add(new JsonObject { ["prompt"] = prompt, ["adapter"] = active.Count == 0 ? null : label, ["answer"] = text.ToString(), ["tokens"] = tokens, ["finish"] = JsonNamingPolicy.SnakeCaseLower.ConvertName(finish.ToString()), ["tokens_per_second"] = Math.Round(tokens / Math.Max(seconds, 1e-9), 1) });
             }
         }
         if (screen.IsJson) screen.WriteJson(node);
@@ -54,12 +56,18 @@ internal sealed class Chat(
                 case "/adapters":
                     screen.Say(string.Join(", ", voices.Select(v => v.Label)));
                     continue;
+                case var command when IsCommand(command):
+                    screen.Say($"There is no command {command.Split(' ')[0]}. There are: /new, /adapters, /quit.");
+                    continue;
                 case var said:
                     Reply(said);
                     break;
             }
         }
     }
+
+    // A path or a fraction that stands first in a line is for the model.
+    private static bool IsCommand(string line) => line.Split(' ')[0] is ['/', .. { Length: > 0 } word] && word.All(char.IsAsciiLetter);
 
     private void Reply(string said)
     {

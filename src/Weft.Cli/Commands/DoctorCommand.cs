@@ -15,14 +15,15 @@ internal static class DoctorCommand
     /// <summary>The verb.</summary>
     public static Command Create(Screen screen)
     {
-        var command = new Command("doctor", "Shows versions, CPU, threads, memory, libtorch and its parts, and runs a self-test of a second.") { SharedOptions.Json() };
-        command.SetAction(_ => Run(screen));
+        var threads = SharedOptions.Threads();
+        var command = new Command("doctor", "Shows versions, CPU, threads, memory, libtorch and its parts, and runs a self-test of a second.") { threads, SharedOptions.Json() };
+        command.SetAction(parsed => Run(screen, parsed.GetValue(threads)));
         return command.Examples("weft doctor", "weft doctor --json");
     }
 
-    private static int Run(Screen screen)
+    private static int Run(Screen screen, int? threads)
     {
-        if (SystemReport.OfThisProcess().LibtorchMissing is null) CpuProfile.Apply();
+        if (SystemReport.OfThisProcess().LibtorchMissing is null) LoadedModel.UseThreads(threads);
         var report = SystemReport.OfThisProcess();
         var tests = report.LibtorchMissing is null ? SelfTest.Run() : [];
         var isWell = report.LibtorchMissing is null && tests.All(t => t.IsOk);

@@ -12,17 +12,17 @@ internal static class ExportCommand
     /// <summary>The verb.</summary>
     public static Command Create(Screen screen)
     {
-        var (model, force) = (SharedOptions.Model(), SharedOptions.Force());
+        var (model, force, threads) = (SharedOptions.Model(), SharedOptions.Force(), SharedOptions.Threads());
         var adapter = new Option<string>("--adapter") { Description = "The adapter or run folder.", HelpName = "DIR", Required = true };
         var kind = new Option<string>("--to") { Description = "What to write: lora.", HelpName = "lora", Required = true };
         var to = new Option<string>("--out") { Description = "The folder to write; it must not exist.", HelpName = "DIR", Required = true };
-        var command = new Command("export", "Writes an adapter as a LoRA adapter of Hugging Face PEFT: the same function, exactly, for methods that are a low-rank change of weights.") { model, adapter, kind, to, force, SharedOptions.Json() };
+        var command = new Command("export", "Writes an adapter as a LoRA adapter of Hugging Face PEFT: the same function, exactly, for methods that are a low-rank change of weights.") { model, adapter, kind, to, force, threads, SharedOptions.Json() };
         command.SetAction(parsed =>
         {
             if (parsed.GetRequiredValue(kind) is not "lora" and var other) throw new UsageException($"--to is {other}; lora is what can be written.");
             var folder = parsed.GetRequiredValue(to);
             ModelFolder.RequireFree(folder);
-            LoadedModel.UseThreads(null);
+            LoadedModel.UseThreads(parsed.GetValue(threads));
             using var loaded = LoadedModel.Open(screen, parsed.GetRequiredValue(model), PrecisionChoice.Fp32);
             var set = AdapterSet.Load(AdapterFolders.Find(parsed.GetRequiredValue(adapter)), loaded, force: parsed.GetValue(force));
             foreach (var note in set.Notes) screen.Say(note);

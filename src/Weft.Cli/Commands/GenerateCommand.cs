@@ -13,7 +13,7 @@ internal static class GenerateCommand
     /// <summary>The verb.</summary>
     public static Command Create(Screen screen)
     {
-        var prompt = new Argument<string?>("PROMPT") { Description = "The prompt; without one and without --prompts, a conversation.", Arity = ArgumentArity.ZeroOrOne };
+        var prompt = new Argument<string?>("PROMPT") { Description = "The prompt. Without one and without --prompts: what is piped in, read whole as one prompt; at a terminal, a conversation.", Arity = ArgumentArity.ZeroOrOne };
         var prompts = new Option<string?>("--prompts") { Description = "A file of prompts: one a line, or rows (.jsonl, .json, .tsv) with a field prompt or text.", HelpName = "FILE" };
         var raw = new Option<bool>("--raw") { Description = "Give the prompt to the model as it stands, without the chat template that it may have; special tokens written in it count." };
         var system = new Option<string?>("--system") { Description = "What the system says at the start of a conversation.", HelpName = "TEXT" };
@@ -32,10 +32,11 @@ internal static class GenerateCommand
             LoadedModel.UseThreads(parsed.GetValue(threads));
             var name = parsed.GetRequiredValue(model);
             var tokenizer = LoadedModel.TokenizerOf(name);
+            var options = sampling.Read(parsed) with { StopTokens = tokenizer.EndIds, Decode = ids => tokenizer.Decode(ids) };
+            if (options.Problems().ToList() is { Count: > 0 } problems) throw new UsageException(string.Join('\n', problems));
             using var loaded = LoadedModel.Open(screen, name, parsed.GetValue(precision));
             var template = parsed.GetValue(raw) || tokenizer.ChatTemplate is not { } text ? null : ChatTemplate.Find(text);
             var voices = Voices(screen, loaded, parsed.GetValue(adapters) ?? [], parsed.GetValue(bare), parsed.GetValue(force));
-            var options = sampling.Read(parsed) with { StopTokens = tokenizer.EndIds, Decode = ids => tokenizer.Decode(ids) };
             var chat = new Chat(screen, loaded, tokenizer, template, parsed.GetValue(raw), parsed.GetValue(system), options, voices);
             if (parsed.GetValue(prompt) is { } one) return chat.Answer([one]);
             if (parsed.GetValue(prompts) is { } path) return chat.Answer(Read(path));

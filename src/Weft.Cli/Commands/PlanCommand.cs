@@ -13,14 +13,18 @@ internal static class PlanCommand
     {
         var run = new RunArguments();
         var tokens = new Option<long>("--tokens") { Description = "Tokens of a batch, for the estimates.", HelpName = "N", DefaultValueFactory = _ => 2048 };
+        var threads = SharedOptions.Threads();
         var command = new Command("plan", "Shows what would be adapted: modules, shapes, trainable numbers, share of the base, memory and cost of a step.");
         run.AddTo(command);
         command.Add(tokens);
+        command.Add(threads);
         command.Add(SharedOptions.Json());
         command.SetAction(parsed =>
         {
             var file = run.Read(parsed);
+            file.Validate(readsData: false);
             if (parsed.GetValue(tokens) is < 1 and var few) throw new UsageException($"--tokens is {few}; a batch has at least one.");
+            LoadedModel.UseThreads(parsed.GetValue(threads) ?? file.Train.Threads);
             using var model = LoadedModel.Open(screen, file.ModelName, file.Precision);
             model.ActivationBudget = file.Train.ActivationBudget;
             var plan = MethodOptions.ConfigOf(file).Plan(model);

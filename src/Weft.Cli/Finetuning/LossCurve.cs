@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using ScottPlot;
+using ScottPlot.TickGenerators;
 using Weft.Checkpoints;
 
 namespace Weft.Cli.Finetuning;
@@ -25,6 +27,11 @@ internal static class LossCurve
         {
             using var font = new EmbeddedFont(FontName);
             using var plot = new Plot();
+            if (IsLogarithmic([.. steps.Concat(held).Select(p => p.Value)]))
+            {
+                (steps, held) = (Logs(steps), Logs(held));
+                plot.Axes.Left.TickGenerator = new NumericAutomatic { MinorTickGenerator = new LogMinorTickGenerator(), IntegerTicksOnly = true, LabelFormatter = exponent => Math.Pow(10, exponent).ToString("0.######", CultureInfo.InvariantCulture) };
+            }
             Line(plot, steps, Color.FromHex("#9db8d9"), 1, "each step");
             if (steps.Count > 20) Line(plot, Smoothed(steps), Color.FromHex("#1f5fa8"), 2, "smoothed");
             if (held.Count > 0)
@@ -45,6 +52,12 @@ internal static class LossCurve
 
     private static List<(double Step, double Value)> Points(List<JsonObject> lines, string key) =>
         [.. lines.Where(l => l[key] is JsonValue v && v.TryGetValue<double>(out _)).Select(l => ((double)l["step"]!, (double)l[key]!))];
+
+    /// <summary>Whether losses span more than two decades, of which a linear axis shows the first alone.</summary>
+    internal static bool IsLogarithmic(IReadOnlyList<double> losses) => losses.Where(l => l > 0).DefaultIfEmpty(1).Max() > 100 * losses.Where(l => l > 0).DefaultIfEmpty(1).Min();
+
+    // A logarithmic axis has no place for a loss of 0.
+    private static List<(double Step, double Value)> Logs(List<(double Step, double Value)> points) => [.. points.Where(p => p.Value > 0).Select(p => (p.Step, Math.Log10(p.Value)))];
 
     private static List<(double Step, double Value)> Smoothed(List<(double Step, double Value)> points)
     {

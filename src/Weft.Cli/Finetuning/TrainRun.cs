@@ -28,7 +28,6 @@ internal sealed class TrainRun : IDisposable
     private TrainRun(Screen screen, RunFile run, int? threads)
     {
         (this.screen, this.run) = (screen, run);
-        run.Train.Options.Validate();
         LoadedModel.UseThreads(threads ?? run.Train.Threads);
         random.manual_seed(run.Train.Options.Seed);
         if (run.Model is NewModel described)
@@ -63,12 +62,29 @@ internal sealed class TrainRun : IDisposable
     public static int Start(Screen screen, RunFile run, string? name, int? threads)
     {
         if (name is "" or "." or ".." || name?.IndexOfAny(['/', '\\']) >= 0) throw new UsageException($"--name is \"{name}\"; it is the name of one folder in {run.Output}. Another place is output=DIR.");
-        if (name is not null && Directory.Exists(Path.Combine(run.Output, name))) throw new IOException($"{Path.Combine(run.Output, name)} exists and is not overwritten. Resume that run with --resume, or give this one another name.");
+        if (name is not null && Path.Exists(Path.Combine(run.Output, name))) throw new IOException($"{Path.Combine(run.Output, name)} exists and is not overwritten. Resume that run with --resume, or give this one another name.");
         run.Validate(judges: true);
+        RequireWritable(run.Output);
         using var training = new TrainRun(screen, run, threads);
         using var folder = RunFolder.Create(run.Output, run.Name, name);
         folder.WriteText(RunNames.RunFile, RunFileWriter.Write(run));
         return training.Run(folder, isResumed: false);
+    }
+
+    // Before anything is loaded; a file that is gone again at once tells more than permissions do.
+    private static void RequireWritable(string output)
+    {
+        var nearest = Path.GetFullPath(output);
+        while (!Path.Exists(nearest) && Path.GetDirectoryName(nearest) is { } parent) nearest = parent;
+        if (File.Exists(nearest)) throw new IOException($"No run folder can be made in {output}: {nearest} is a file. Name a folder that can be written to: output=DIR.");
+        try
+        {
+            using var probe = new FileStream(Path.Combine(nearest, $".{Guid.NewGuid():n}.tmp"), FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException($"No run folder can be made in {output}: {nearest} cannot be written to. Name a folder that can be written to: output=DIR.", e);
+        }
     }
 
     /// <summary>Goes on in the folder of an interrupted run.</summary>
@@ -201,7 +217,7 @@ internal sealed class TrainRun : IDisposable
         var summary = results.Show();
         screen.Head("Saved");
         var trained = MethodOptions.TrainsEverything(run) ? "model/ (config, weights, tokenizer)" : "adapter_config.json, adapter_model.safetensors, weft.json";
-        screen.Say($"  {folder.Path}: {trained}, {RunNames.RunFile}, metrics.jsonl, TensorBoard events, {RunNames.LossCurve}, {(judge is null ? "" : $"{RunNames.Results}, ")}manifest.json");
+        screen.Say($"  {folder.Path}: {trained}, {RunNames.RunFile}, metrics.jsonl, TensorBoard events, {RunNames.LossCurve}, {(Directory.Exists(folder.BestPath) ? "best/, " : "")}{(judge is null ? "" : $"{RunNames.Results}, ")}manifest.json");
         screen.Say(FormattableString.Invariant($"  {state.Step} steps in {state.Seconds:0.0} s, peak memory {Bytes.Text(System.Diagnostics.Process.GetCurrentProcess().PeakWorkingSet64)}"));
         screen.Head("Try next");
         foreach (var line in NextCommands(folder.Path)) screen.Say($"  {line}");
@@ -251,6 +267,7 @@ internal sealed class TrainRun : IDisposable
     private int Interrupted(RunFolder folder)
     {
         (screen.IsJson ? screen.Error : screen.Output).WriteLine($"Interrupted; the state is saved. Go on with: weft train --resume {folder.Path}");
+        if (screen.IsJson) screen.WriteJson(new JsonObject { ["folder"] = folder.Path, ["interrupted"] = true, ["steps"] = state.Step });
         return ExitCode.Interrupted;
     }
 }

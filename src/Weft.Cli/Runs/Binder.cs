@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Globalization;
 using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -67,25 +68,45 @@ internal sealed class Binder(SourceDocument source)
             if (IsSection(type) && value is JsonObject section) return (true, Section(section, type, full));
             if (TryRead(value, type, out var read)) return (true, read);
         }
-        problems.Add($"{source.At(full)}: {value?.ToJsonString() ?? "null"} for {string.Join(" or ", types.Select(Wanted))}.");
+        problems.Add($"{source.At(full)}: {Misfit(value, types, full)}");
         return (false, null);
     }
+
+    private static string Misfit(JsonNode? value, IReadOnlyList<Type> types, string full)
+    {
+        if (value is JsonObject nested && nested.Any(m => m.Value is JsonObject) && types.Any(IsMap))
+            return $"a name with dots is one key; write {full}={{{string.Join(", ", Leaves(nested, "").Select(l => $"\"{l.Name}\": {l.Value}"))}}}.";
+        if (value?.GetValueKind() == JsonValueKind.Number && types.Select(Plain).FirstOrDefault(t => t == typeof(int) || t == typeof(long)) is { } whole)
+        {
+            var (number, most) = (double.Parse(value.ToJsonString(), CultureInfo.InvariantCulture), whole == typeof(int) ? int.MaxValue : 1L << 53);
+            if (Math.Abs(number) > most) return number > 0 ? $"{value.ToJsonString()} is too large; {most} is the most." : $"{value.ToJsonString()} is too small; {-most} is the least.";
+        }
+        return $"{value?.ToJsonString() ?? "null"} where {string.Join(" or ", types.Select(Wanted))} is wanted.";
+    }
+
+    // What a command line makes of a dotted name, put together again.
+    private static IEnumerable<(string Name, string Value)> Leaves(JsonObject map, string path) => map.SelectMany(m =>
+        m.Value is JsonObject inner ? Leaves(inner, SourceDocument.Join(path, m.Key)) : [(SourceDocument.Join(path, m.Key), m.Value?.ToJsonString() ?? "null")]);
+
+    private static bool IsMap(Type type) => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyDictionary<,>);
+
+    private static Type Plain(Type type) => Nullable.GetUnderlyingType(type) ?? type;
 
     private static bool IsNullable(PropertyInfo property) => new NullabilityInfoContext().Create(property).WriteState == NullabilityState.Nullable;
 
     private static bool TryRead(JsonNode? value, Type type, out object? read)
     {
         read = null;
-        type = Nullable.GetUnderlyingType(type) ?? type;
+        type = Plain(type);
         if (type == typeof(JsonObject)) return (read = (value as JsonObject)?.DeepClone()) is not null;
         if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyList<>)) return TryReadList(value, type.GetGenericArguments()[0], out read);
-        if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyDictionary<,>)) return TryReadMap(value, type.GetGenericArguments()[1], out read);
+        if (IsMap(type)) return TryReadMap(value, type.GetGenericArguments()[1], out read);
         if (value is not JsonValue scalar) return false;
         if (type == typeof(string)) return scalar.TryGetValue<string>(out var text) && (read = text) is not null;
         if (type == typeof(bool)) return (read = scalar.TryGetValue<bool>(out var flag) ? flag : null) is not null;
         if (type.IsEnum) return scalar.TryGetValue<string>(out var word) && TryReadWord(word, type, out read);
         if (scalar.GetValueKind() != JsonValueKind.Number) return false;
-        var number = scalar.GetValueKind() == JsonValueKind.Number ? double.Parse(scalar.ToJsonString(), System.Globalization.CultureInfo.InvariantCulture) : double.NaN;
+        var number = scalar.GetValueKind() == JsonValueKind.Number ? double.Parse(scalar.ToJsonString(), CultureInfo.InvariantCulture) : double.NaN;
         if (!double.IsFinite(number)) return false;
         if (type == typeof(double)) return (read = number) is not null;
         if (number != Math.Floor(number) || Math.Abs(number) > 1L << 53) return false;
@@ -126,8 +147,8 @@ internal sealed class Binder(SourceDocument source)
 
     private static string Wanted(Type type)
     {
-        var plain = Nullable.GetUnderlyingType(type) ?? type;
-        if (plain.IsEnum) return string.Join(", ", Enum.GetNames(plain).Select(JsonNamingPolicy.SnakeCaseLower.ConvertName));
+        var plain = Plain(type);
+        if (plain.IsEnum) return "one of " + string.Join(", ", Enum.GetNames(plain).Select(JsonNamingPolicy.SnakeCaseLower.ConvertName));
         if (plain.IsGenericType) return plain.GetGenericTypeDefinition() == typeof(IReadOnlyList<>) ? $"a list of {Plural(plain.GetGenericArguments()[0])}" : $"a mapping from names to {Plural(plain.GetGenericArguments()[1])}";
         return plain == typeof(string) ? "a text" : plain == typeof(bool) ? "true or false" : plain == typeof(double) ? "a number" : plain == typeof(int) || plain == typeof(long) ? "a whole number" : "a section of keys";
     }

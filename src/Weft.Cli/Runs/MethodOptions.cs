@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Weft.Adapters;
@@ -29,23 +30,39 @@ internal static class MethodOptions
         return problems;
     }
 
+    /// <summary>Empties the common words that stand only in the defaults where the method's own section has the option.</summary>
+    public static void DropOverruled(RunFile run, SourceDocument source)
+    {
+        if (!run.Methods.TryGetValue(run.Method, out var own)) return;
+        var known = PeftConfig.Options(PeftMethods.Find(run.Method));
+        foreach (var setting in Setting.Of(typeof(AdapterSection)).Where(s => !source.Has("adapter", s.Key)))
+            if (OptionFor(setting, known) is { } option && own.ContainsKey(option)) setting.Put(run.Adapter, null);
+    }
+
+    private static string? OptionFor(Setting setting, IReadOnlyList<(string Key, PropertyInfo Property)> known) => known.FirstOrDefault(o => o.Property.Name == NameOf(setting)).Key;
+
+    private static string NameOf(Setting setting) => setting.Property.Name == nameof(AdapterSection.Scale) ? "UseRslora" : setting.Property.Name;
+
     private static JsonObject OptionsOf(RunFile run, List<string> problems, SourceDocument source)
     {
         var record = PeftMethods.Find(run.Method);
         var method = record.Name.Replace("Config", "", StringComparison.Ordinal);
         var known = PeftConfig.Options(record);
         var options = new JsonObject();
-        foreach (var (key, property, _) in Setting.Of(typeof(AdapterSection)))
+        var common = new Dictionary<string, string>();
+        foreach (var setting in Setting.Of(typeof(AdapterSection)))
         {
-            if (property.GetValue(run.Adapter) is not { } value) continue;
-            var name = property.Name == nameof(AdapterSection.Scale) ? "UseRslora" : property.Name;
-            if (known.FirstOrDefault(o => o.Property.Name == name).Key is { } option) options[option] = Node(value);
-            else problems.Add($"{source.At($"adapter.{key}")}: {method} has no such option. It has: {string.Join(", ", Neutral(known.Select(o => o.Property.Name)))}. adapter=null takes the method's defaults.");
+            if (setting.Get(run.Adapter) is not { } value) continue;
+            if (OptionFor(setting, known) is { } option) (options[option], common[option]) = (Node(value), $"adapter.{setting.Key}");
+            else problems.Add($"{source.At($"adapter.{setting.Key}")}: {method} has no such option. It has: {string.Join(", ", Neutral(known.Select(o => o.Property.Name)))}. adapter=null takes the method's defaults.");
         }
         foreach (var (key, value) in run.Methods.TryGetValue(run.Method, out var own) ? own : [])
         {
-            if (known.Any(o => o.Key == key)) options[key] = value?.DeepClone();
-            else problems.Add($"{source.At($"{run.Method.ToLowerInvariant()}.{key}")}: {method} has no such option.{NearestName.Question(key, known.Select(o => o.Key))} It has: {string.Join(", ", known.Select(o => o.Key))}.");
+            var written = source.At($"{run.Method.ToLowerInvariant()}.{key}");
+            if (common.TryGetValue(key, out var word) && !JsonNode.DeepEquals(options[key], value))
+                problems.Add($"{written} is {value?.ToJsonString() ?? "null"} and {source.At(word)} is {options[key]?.ToJsonString() ?? "null"}, two words for one option. Give one of them, or set {word}=null.");
+            else if (known.Any(o => o.Key == key)) options[key] = value?.DeepClone();
+            else problems.Add($"{written}: {method} has no such option.{NearestName.Question(key, known.Select(o => o.Key))} It has: {string.Join(", ", known.Select(o => o.Key))}.");
         }
         return options;
     }
@@ -53,7 +70,7 @@ internal static class MethodOptions
     private static IEnumerable<string> Neutral(IEnumerable<string> names)
     {
         var all = names.ToHashSet();
-        return Setting.Of(typeof(AdapterSection)).Where(s => all.Contains(s.Property.Name == nameof(AdapterSection.Scale) ? "UseRslora" : s.Property.Name)).Select(s => s.Key);
+        return Setting.Of(typeof(AdapterSection)).Where(s => all.Contains(NameOf(s))).Select(s => s.Key);
     }
 
     private static JsonNode? Node(object value) => value switch

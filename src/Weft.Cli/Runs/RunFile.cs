@@ -40,24 +40,26 @@ internal sealed record RunFile
     internal string ModelName => Model as string
         ?? throw new UsageException(Model is null ? "model is not given. Name a folder, a .gguf file, org/name or a built-in base: model=weft-tiny." : "model describes a new model, which only `weft train` can make.");
 
-    /// <summary>Refuses a run without data, and numbers that nothing can be done with; the options of training are checked by themselves.</summary>
+    /// <summary>Refuses a run without data, and settings that nothing can be done with.</summary>
     /// <param name="judges">Whether what is set for judging must have held-out rows to judge by.</param>
-    /// <exception cref="UsageException">No file of rows is named, numbers are out of range, or settings would do nothing: all of them.</exception>
-    internal void Validate(bool judges = false)
+    /// <param name="readsData">Whether rows are read, so that a file of them must be named.</param>
+    /// <exception cref="UsageException">No file of rows is named, values are out of range, or settings would do nothing: all of them.</exception>
+    internal void Validate(bool judges = false, bool readsData = true)
     {
-        if (Data.Train is null) throw new UsageException("data.train is not given. Name a file of rows (.jsonl, .json, .tsv): data.train=rows.jsonl, or --data rows.jsonl.");
         var problems = new List<string>();
         void Require(bool holds, string problem)
         {
             if (!holds) problems.Add(problem);
         }
 
+        Require(!readsData || Data.Train is not null, "data.train is not given; name a file of rows (.jsonl, .json, .tsv): data.train=rows.jsonl, or --data rows.jsonl");
         Require(Data.Heldout is not double share || share is >= 0 and < 1, $"data.heldout is {Data.Heldout}; a share is from 0 to less than 1, and anything else the name of a file");
         Require(Data.HeldoutLimit is null or >= 1, $"data.heldout_limit is {Data.HeldoutLimit}; it must be 1 or more rows, or null for all");
         Require(Data.Text.Skip >= 0, $"data.skip is {Data.Text.Skip}; it must be 0 or more rows");
         Require(Data.Text.Limit is null or >= 1, $"data.limit is {Data.Text.Limit}; it must be 1 or more rows, or null for all");
         Require(Data.PackLength is null or >= 2, $"data.pack_length is {Data.PackLength}; it must be 2 or more tokens, or null to pack nothing");
         Require(Data.BucketBatches >= 1, $"data.bucket_batches is {Data.BucketBatches}; it must be 1 or more");
+        problems.AddRange(Train.Options.Problems().Select(p => $"train.{p}"));
         Require(Train.BatchSize >= 1, $"train.batch_size is {Train.BatchSize}; it must be 1 or more rows");
         Require(Train.CheckpointAboveMb >= 0, $"train.checkpoint_above_mb is {Train.CheckpointAboveMb}; it must be 0 or more MB");
         Require(Train.Threads is null or >= 1, $"train.threads is {Train.Threads}; it must be 1 or more, or null for the physical cores");

@@ -21,7 +21,7 @@ internal static class RunFileReader
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     public static RunFile Read(string? path, IEnumerable<string> settings)
     {
-        var document = path is null ? YamlReader.Read(Defaults, "defaults") : ReadFile(path);
+        var document = path is null ? YamlReader.Read(Defaults, "defaults") with { Places = [] } : ReadFile(path); // nobody wrote what has no place
         var problems = new List<string>();
         if (path is not null) ResolvePaths(document.Root, typeof(RunFile), System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!, _ => true, "");
         var set = Apply(document, settings, problems);
@@ -34,11 +34,12 @@ internal static class RunFileReader
         foreach (var (key, value) in document.Root.Where(m => methods.Contains(m.Key)))
         {
             if (value is JsonObject section) sections[key] = (JsonObject)section.DeepClone();
-            else if (value is not null) problems.Add($"{document.At(key)}: {value.ToJsonString()} for a section of {key}'s options.");
+            else if (value is not null) problems.Add($"{document.At(key)}: {value.ToJsonString()} where a section of {key}'s options is wanted.");
         }
         if (!PeftMethods.All.ContainsKey(run.Method))
             problems.Add($"{document.At("method")}: there is no method \"{run.Method}\".{NearestName.Question(run.Method, methods)} There are: {string.Join(", ", methods.Order(StringComparer.Ordinal))}.");
         run = run with { Methods = sections, Name = path is null ? "run" : System.IO.Path.GetFileNameWithoutExtension(path) };
+        if (problems.Count == 0) MethodOptions.DropOverruled(run, document);
         if (problems.Count == 0) problems.AddRange(MethodOptions.ProblemsOf(run, document));
         if (problems.Count > 0) throw new UsageException($"{path ?? "The settings"} cannot be used:\n{string.Join('\n', problems.Select(p => $"  {p}"))}");
         return run;
@@ -46,6 +47,8 @@ internal static class RunFileReader
 
     private static SourceDocument ReadFile(string path)
     {
+        if (Directory.Exists(path))
+            throw new UsageException($"{path} is a folder and no run file. {(File.Exists(System.IO.Path.Combine(path, "run.yaml")) ? $"The run file in it is {System.IO.Path.Combine(path, "run.yaml")}." : $"A model is named with --model: --model {path}.")}");
         if (!File.Exists(path)) throw new FileNotFoundException($"There is no run file {path}.{Nearby(path)}", path);
         var text = File.ReadAllText(path);
         return System.IO.Path.GetExtension(path).ToLowerInvariant() switch

@@ -13,6 +13,9 @@ internal sealed record SourceDocument(JsonObject Root, Dictionary<string, string
     /// <summary>The dotted key with its place, as problems name it.</summary>
     public string At(string key) => Places.TryGetValue(key, out var place) ? $"{key} ({place})" : key;
 
+    /// <summary>Whether somebody wrote a key, or the section that it stands in as a whole.</summary>
+    public bool Has(string section, string key) => Places.ContainsKey(section) || Places.ContainsKey(Join(section, key));
+
     /// <summary>The dotted key of a member.</summary>
     public static string Join(string parent, string key) => parent.Length == 0 ? key : $"{parent}.{key}";
 }

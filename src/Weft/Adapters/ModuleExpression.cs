@@ -13,13 +13,15 @@ internal sealed class ModuleExpression
     private ModuleExpression(string pattern, string written)
     {
         this.written = written;
+        var wrapped = ofPython.Replace(pattern, "(?<");
         try
         {
-            regex = new Regex(ofPython.Replace(pattern, "(?<"), RegexOptions.CultureInvariant, limit);
+            regex = new Regex(wrapped, RegexOptions.CultureInvariant, limit);
         }
-        catch (ArgumentException e)
+        catch (RegexParseException e)
         {
-            throw new ArgumentException($"\"{written}\" is not a regular expression: {e.Message}", e);
+            var reason = e.Message.Replace($" '{wrapped}' at offset {e.Offset}", "", StringComparison.Ordinal); // which nobody wrote
+            throw new ArgumentException($"\"{written}\" is not a regular expression: {reason}", e);
         }
     }
 

@@ -18,7 +18,8 @@ public sealed record GenerationOptions
     /// <summary>Text of a sequence of ids; null generates ids without text.</summary>
     public Func<IReadOnlyList<int>, string>? Decode { get; init; }
 
-    internal IEnumerable<string> Problems()
+    /// <summary>What cannot be generated with, each value with its key at the start; empty when nothing is.</summary>
+    public IEnumerable<string> Problems()
     {
         foreach (var problem in Sampling.Problems()) yield return problem;
         if (MaxNewTokens < 1) yield return $"max_new_tokens is {MaxNewTokens}; an answer has at least one token.";

@@ -124,6 +124,14 @@ public sealed class RunFolder : IDisposable
     public void Dispose()
     {
         Metrics.Dispose();
+        try
+        {
+            File.Delete(System.IO.Path.Combine(Path, ProcessName));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // it is only a word to whoever finds the folder held
+        }
         held.Dispose();
     }
 

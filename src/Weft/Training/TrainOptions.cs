@@ -72,6 +72,13 @@ public sealed record TrainOptions
     /// <exception cref="ArgumentException">Values are out of range or contradict each other; all of them are listed.</exception>
     public void Validate()
     {
+        var problems = Problems();
+        if (problems.Count > 0) throw new ArgumentException($"These training options do not work:\n  {string.Join("\n  ", problems)}");
+    }
+
+    /// <summary>What cannot be trained with: values out of range or in contradiction, each with its key at the start; empty when nothing is.</summary>
+    public IReadOnlyList<string> Problems()
+    {
         var problems = new List<string>();
         void Require(bool holds, string problem)
         {
@@ -95,6 +102,6 @@ public sealed record TrainOptions
         Require(SaveEvery is null or >= 1, $"save_every is {SaveEvery}; it must be 1 or more steps, or null");
         Require(Patience is null or >= 1, $"patience is {Patience}; it must be 1 or more evaluations, or null");
         Require(Patience is null || EvaluateEvery is not null, $"patience is {Patience} but evaluate_every is not given, so nothing would ever stop the run; give both");
-        if (problems.Count > 0) throw new ArgumentException($"These training options do not work:\n  {string.Join("\n  ", problems)}");
+        return problems;
     }
 }

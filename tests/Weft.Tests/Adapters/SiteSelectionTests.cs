@@ -229,6 +229,14 @@ public sealed class SiteSelectionTests : IDisposable
         Assert.Equal(12, rows.Count);
     }
 
+    [Theory, InlineData("[q_proj"), InlineData("(?P<layer>[0-9]+")]
+    public void A_broken_expression_is_shown_as_it_was_written(string expression)
+    {
+        var message = Assert.Throws<ArgumentException>(() => Targets.Matching(expression)).Message;
+        Assert.StartsWith($"\"{expression}\" is not a regular expression: Invalid pattern. ", message, StringComparison.Ordinal);
+        Assert.DoesNotContain("^(?:", message, StringComparison.Ordinal);
+    }
+
     public void Dispose() => model.Dispose();
 
     private static Site Site(string name, int layer) => new(name, new Weft.Nn.Linear(new BaseTensor($"{name}.weight", ones(4, 4))), SiteRole.Other, layer);

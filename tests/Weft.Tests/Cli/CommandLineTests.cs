@@ -91,6 +91,29 @@ public sealed class CommandLineTests
     }
 
     [Theory]
+    [InlineData("weft has no verb \"bogus\"", "bogus", "--json")]
+    [InlineData("A verb is missing", "--json")]
+    public void A_line_without_a_verb_is_answered_in_JSON_too(string message, params string[] args)
+    {
+        var (code, output, _) = Tool.Run(args);
+        Assert.Equal(ExitCode.Usage, code);
+        var error = (string)JsonNode.Parse(output)!["error"]!;
+        Assert.Contains(message, error, StringComparison.Ordinal);
+        Assert.DoesNotContain("no option", error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("plan", "--model", "weft-tiny")]
+    [InlineData("doctor")]
+    [InlineData("export", "--to", "lora", "--model", "weft-tiny", "--adapter", "x", "--out", "nowhere/lora")]
+    public void Verbs_that_compute_take_a_number_of_threads(params string[] args)
+    {
+        var (code, _, error) = Tool.Run([.. args, "--threads", "0"]);
+        Assert.Equal(ExitCode.Usage, code);
+        Assert.Contains("--threads is 0; at least one is needed.", error, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("bash")]
     [InlineData("zsh")]
     [InlineData("fish")]

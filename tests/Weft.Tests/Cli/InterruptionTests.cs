@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json.Nodes;
 using Weft.Cli;
 using Weft.Tests.Checkpoints;
 
@@ -25,6 +26,22 @@ public sealed class InterruptionTests
         }
         Assert.Contains("Goes on after step", Whole("train", "--resume", folder.File("out", "stopped")), StringComparison.Ordinal);
         CheckEqualsAnUninterruptedRun(folder, "train.steps=600");
+    }
+
+    [Fact]
+    public async Task Ctrl_C_under_JSON_is_said_in_JSON()
+    {
+        using var folder = new TemporaryFolder();
+        using var process = Tool.Start(new Dictionary<string, string>(), [.. TinyModel.TrainLine(folder, [.. settings, "train.steps=600"]), "--name", "stopped", "--json"]);
+        while (await process.StandardError.ReadLineAsync(TestContext.Current.CancellationToken) is { } line && !line.StartsWith("step ", StringComparison.Ordinal)) { }
+        Tool.Interrupt(process);
+        var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        Assert.True(process.WaitForExit(60_000));
+        if (process.ExitCode == ExitCode.Done) Assert.Skip("The run was over before the signal came.");
+        Assert.Equal(ExitCode.Interrupted, process.ExitCode);
+        var node = JsonNode.Parse(await output)!;
+        Assert.Equal((folder.File("out", "stopped"), true), ((string?)node["folder"], (bool)node["interrupted"]!));
     }
 
     [Fact]

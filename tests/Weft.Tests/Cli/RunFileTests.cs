@@ -127,12 +127,12 @@ public sealed class RunFileTests
         foreach (var part in new[]
         {
             "modle (line 1): there is no such key. Did you mean model?",
-            "train.learning_rate (line 4): \"fast\" for a number.",
-            "train.epochs (line 5): 1.5 for a whole number.",
-            "train.schedule (line 6): \"cosin\" for ",
+            "train.learning_rate (line 4): \"fast\" where a number is wanted.",
+            "train.epochs (line 5): 1.5 where a whole number is wanted.",
+            "train.schedule (line 6): \"cosin\" where one of ",
             "learning_rat (line 7): there is no such key.",
-            "data (line 8): [1] for a section of keys.",
-            "wegeft (line 9): 3 for a section of wegeft's options.",
+            "data (line 8): [1] where a section of keys is wanted.",
+            "wegeft (line 9): 3 where a section of wegeft's options is wanted.",
             "adapter.rnak (command line): there is no such key. Did you mean adapter.rank?",
         }) Assert.Contains(part, e.Message, StringComparison.Ordinal);
     }
@@ -144,17 +144,47 @@ public sealed class RunFileTests
     [InlineData("wegeft:\n  shairng: type", "wegeft.shairng (line 2): Wegeft has no such option. Did you mean sharing?")]
     [InlineData("a: [1", "run.yaml, line ")]
     [InlineData("model: x\nmodel: y", "Duplicate key")]
-    [InlineData("train:\n  learning_rate: 1e400", "train.learning_rate (line 2): \"1e400\" for a number.")]
+    [InlineData("train:\n  learning_rate: 1e400", "train.learning_rate (line 2): \"1e400\" where a number is wanted.")]
+    [InlineData("adapter:\n  rank: 99999999999999", "adapter.rank (line 2): 99999999999999 is too large; 2147483647 is the most.")]
+    [InlineData("train:\n  seed: -1e30", "is too small; -9007199254740992 is the least.")]
+    [InlineData("method: lora\nadapter:\n  rank: 5\nlora:\n  r: 3", "lora.r (line 5) is 3 and adapter.rank (line 3) is 5, two words for one option.")]
     [InlineData("- 1", "the file is to hold keys and values")]
     [InlineData("a: 1\n---\nb: 2", "a second document begins")]
     public void What_does_not_fit_is_refused_by_name(string text, string message) =>
         Assert.Contains(message, Assert.Throws<UsageException>(() => Read(text)).Message, StringComparison.Ordinal);
 
+    [Fact]
+    public void A_pattern_with_dots_that_is_typed_as_a_key_is_answered_with_how_to_write_it()
+    {
+        var e = Assert.Throws<UsageException>(() => Read("model: x", settings: "adapter.rank_pattern.model.layers.0.self_attn.q_proj=3"));
+        Assert.Contains("write adapter.rank_pattern={\"model.layers.0.self_attn.q_proj\": 3}.", e.Message, StringComparison.Ordinal);
+        Assert.Equal(3, Read("model: x", settings: "adapter.rank_pattern={\"model.layers.0.self_attn.q_proj\": 3}").Adapter.RankPattern!["model.layers.0.self_attn.q_proj"]);
+    }
+
+    [Fact]
+    public void Two_words_for_one_option_may_agree_and_those_of_the_defaults_give_way()
+    {
+        Assert.Equal(5, ((LoraConfig)MethodOptions.ConfigOf(Read("method: lora\nadapter: { rank: 5 }\nlora: { r: 5 }"))).Rank);
+        var run = RunFileReader.Read(null, ["model=x", "method=lora", "lora.r=3"]);
+        Assert.Equal((3, 32.0), (((LoraConfig)MethodOptions.ConfigOf(run)).Rank, ((LoraConfig)MethodOptions.ConfigOf(run)).Alpha));
+        Assert.Equal(3, ((LoraConfig)MethodOptions.ConfigOf(Read(RunFileWriter.Write(run)))).Rank); // as a resumed run reads it
+        Assert.Throws<UsageException>(() => RunFileReader.Read(null, ["model=x", "method=lora", "lora.r=3", "adapter={rank: 5}"]));
+    }
+
+    [Fact]
+    public void A_folder_is_no_run_file_and_says_which_file_in_it_is()
+    {
+        using var folder = new TemporaryFolder();
+        Assert.Contains($"is a folder and no run file. A model is named with --model: --model {folder.Path}.", Assert.Throws<UsageException>(() => RunFileReader.Read(folder.Path, [])).Message, StringComparison.Ordinal);
+        File.WriteAllText(folder.File("run.yaml"), "");
+        Assert.Contains($"The run file in it is {folder.File("run.yaml")}.", Assert.Throws<UsageException>(() => RunFileReader.Read(folder.Path, [])).Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("{\"model\": }", "line 1")]
     [InlineData("{\"model\": 1, \"model\": 2}", "uplicate")]
     [InlineData("[]", "one JSON object")]
-    [InlineData("{\n\"train\": {\n\"steps\": \"x\"}}", "train.steps (line 3): \"x\" for a whole number.")]
+    [InlineData("{\n\"train\": {\n\"steps\": \"x\"}}", "train.steps (line 3): \"x\" where a whole number is wanted.")]
     public void Broken_JSON_is_refused_with_its_line(string text, string message) =>
         Assert.Contains(message, Assert.Throws<UsageException>(() => Read(text, "run.json")).Message, StringComparison.Ordinal);
 

@@ -20,6 +20,8 @@ public sealed class TrainTests
         var run = folder.File("out", "run-1");
         foreach (var file in new[] { "run.yaml", "adapter_config.json", "adapter_model.safetensors", "weft.json", "metrics.jsonl", "loss.png", "results.json", "manifest.json", "best/adapter_model.safetensors" })
             Assert.True(File.Exists(Path.Combine(run, file)), file);
+        Assert.Contains("loss.png, best/, results.json", output, StringComparison.Ordinal);
+        Assert.False(File.Exists(Path.Combine(run, ".process"))); // no process writes it any more
 
         Assert.Contains("wegeft", Tool.Run("inspect", run).Output, StringComparison.Ordinal);
         Assert.Equal(6, (int)JsonNode.Parse(Tool.Run("inspect", run, "--json").Output)!["steps"]!);
@@ -109,10 +111,14 @@ public sealed class TrainTests
     public void Numbers_that_nothing_can_be_done_with_are_refused_together_before_anything_is_made()
     {
         using var folder = new TemporaryFolder();
-        var (code, _, error) = Tool.Run(TinyModel.TrainLine(folder, "data.heldout=1.5", "data.pack_length=1", "train.batch_size=0", "train.threads=0", "train.checkpoint_above_mb=-1", "evaluate.batch_size=0", "evaluate.exact_match=-1", "evaluate.max_new_tokens=0"));
+        var (code, _, error) = Tool.Run(TinyModel.TrainLine(folder, "data.heldout=1.5", "data.pack_length=1", "train.batch_size=0", "train.learning_rate=-1", "train.epochs=0", "train.beta1=2", "train.threads=0", "train.checkpoint_above_mb=-1", "evaluate.batch_size=0", "evaluate.exact_match=-1", "evaluate.max_new_tokens=0"));
         Assert.Equal(ExitCode.Usage, code);
-        foreach (var part in new[] { "data.heldout is 1.5", "pack_length is 1", "batch_size is 0", "threads is 0", "checkpoint_above_mb is -1", "evaluate.batch_size is 0", "exact_match is -1", "max_new_tokens is 0" })
+        foreach (var part in new[] { "data.heldout is 1.5", "pack_length is 1", "batch_size is 0", "train.learning_rate is -1", "train.epochs is 0", "train.beta1 is 2", "threads is 0", "checkpoint_above_mb is -1", "evaluate.batch_size is 0", "exact_match is -1", "max_new_tokens is 0" })
             Assert.Contains(part, error, StringComparison.Ordinal);
+        (code, _, error) = Tool.Run("plan", "--model", TinyModel.Folder, "train.learning_rate=-1", "train.batch_size=0");
+        Assert.Equal(ExitCode.Usage, code);
+        Assert.Contains("train.learning_rate is -1", error, StringComparison.Ordinal);
+        Assert.Contains("train.batch_size is 0", error, StringComparison.Ordinal);
         Assert.Equal(ExitCode.Usage, Tool.Run([.. TinyModel.TrainLine(folder), "--name", "../elsewhere"]).Code);
         Assert.False(Directory.Exists(folder.File("out")));
     }
@@ -182,14 +188,18 @@ public sealed class TrainTests
         Assert.Contains($"is being written by process {Environment.ProcessId}", error, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void An_unwritable_place_is_said()
+    [Theory, InlineData("file"), InlineData("file/out"), InlineData("/proc/out")]
+    public void An_unwritable_place_is_said_before_anything_is_loaded(string place)
     {
+        if (place[0] == '/' && !OperatingSystem.IsLinux()) Assert.Skip("There is no such folder here.");
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder.File("file"), "");
-        var (code, _, error) = Tool.Run(TinyModel.TrainLine(folder, "train.steps=1", "evaluate.samples=0", $"output={folder.File("file", "out")}"));
+        var output = Path.Combine(folder.Path, place);
+        var (code, said, error) = Tool.Run(TinyModel.TrainLine(folder, "train.steps=1", "evaluate.samples=0", $"output={output}"));
         Assert.Equal(ExitCode.Failed, code);
-        Assert.Contains(folder.File("file"), error, StringComparison.Ordinal);
+        Assert.Equal("", said);
+        Assert.StartsWith($"No run folder can be made in {output}: {(place[0] == '/' ? "/proc cannot be written to" : $"{folder.File("file")} is a file")}.", error, StringComparison.Ordinal);
+        Assert.Contains("output=DIR", error, StringComparison.Ordinal);
         Assert.DoesNotContain("Exception", error, StringComparison.Ordinal);
     }
 

@@ -134,6 +134,28 @@ public sealed class VerbTests
         Assert.Equal(first.Output.Count(c => c == '{'), Tool.Run("generate", "--model", TinyModel.Folder, "--prompts", folder.File("p.jsonl"), "--max-new-tokens", "5", "--json").Output.Count(c => c == '{'));
         File.WriteAllLines(folder.File("q.jsonl"), ["""{"prompt": "number 1"}""", """{"question": "number 2"}"""]);
         Assert.Contains("q.jsonl, line 2: the row has neither prompt nor text. It has: question", Tool.Run("generate", "--model", TinyModel.Folder, "--prompts", folder.File("q.jsonl")).Error, StringComparison.Ordinal);
-        Assert.Contains("temperature is -1", Tool.Run("generate", "--model", TinyModel.Folder, "x", "--temperature", "-1").Error, StringComparison.Ordinal);
+        Assert.Equal("length", (string?)JsonNode.Parse(Tool.Run("generate", "--model", TinyModel.Folder, "number 1", "--max-new-tokens", "1", "--json").Output)![0]!["finish"]);
+    }
+
+    [Fact]
+    public void What_cannot_be_generated_is_wrong_use_and_listed_together()
+    {
+        var (code, _, error) = Tool.Run("generate", "--model", TinyModel.Folder, "x", "--temperature", "-1", "--top-p", "3", "--max-new-tokens", "-3");
+        Assert.Equal(ExitCode.Usage, code);
+        foreach (var part in new[] { "temperature is -1", "top_p is 3", "max_new_tokens is -3" }) Assert.Contains(part, error, StringComparison.Ordinal);
+        (code, _, error) = Tool.Run("generate", "--model", TinyModel.Folder, "");
+        Assert.Equal(ExitCode.Usage, code);
+        Assert.Contains("The prompt is empty", error, StringComparison.Ordinal);
+        Assert.Contains("--raw", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_command_that_a_conversation_does_not_know_is_not_sent_to_the_model()
+    {
+        var (code, output, error) = Tool.Typed(["/nope", "/2 is", "/quit"], "generate", "--model", TinyModel.Folder, "--max-new-tokens", "2");
+        Assert.True(code == ExitCode.Done, error);
+        var answers = output.Split("> ")[1..];
+        Assert.Equal("There is no command /nope. There are: /new, /adapters, /quit.", answers[0].Trim());
+        Assert.DoesNotContain("no command", answers[1], StringComparison.Ordinal);
     }
 }
