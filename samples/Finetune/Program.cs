@@ -26,7 +26,7 @@ foreach (var step in Train.Steps(new TrainingState(adapters, options, batches.Ba
 
 adapters.Save("out/records"); // adapter_config.json, adapter_model.safetensors, weft.json
 
-var prompt = tokenizer.Encode(data.HeldOut[0].Prompt!);
+var prompt = data.HeldOut[0].EncodePrompt(tokenizer)!;
 var answer = Generation.Run(model, [prompt], new GenerationOptions { StopTokens = tokenizer.EndIds, Decode = ids => tokenizer.Decode(ids) })[0];
 Console.WriteLine($"{data.HeldOut[0].Prompt}{answer.Text}");
 return 0;

@@ -15,15 +15,15 @@ internal static class MergeCommand
     /// <summary>The verb.</summary>
     public static Command Create(Screen screen)
     {
-        var (model, adapter, force, type) = (SharedOptions.Model(), new Option<string>("--adapter") { Description = "The adapter or run folder.", HelpName = "DIR", Required = true }, SharedOptions.Force(), SharedOptions.Type("fp32"));
-        var to = new Option<string>("--out") { Description = "The folder to write; it must not exist.", HelpName = "DIR", Required = true };
+        var (model, adapter, force, type, threads) = (SharedOptions.Model(), new Option<string>("--adapter") { Description = "The adapter or run folder.", HelpName = "DIR", Required = true }, SharedOptions.Force(), SharedOptions.Type("fp32"), SharedOptions.Threads());
+        var to = new Option<string>("--out") { Description = "The folder to write; absent, or empty.", HelpName = "DIR", Required = true };
         var budget = new Option<double?>("--budget") { Description = "Largest relative difference of outputs that is allowed, in fp32, before weights are rounded to --dtype (default 1e-5).", HelpName = "X" };
-        var command = new Command("merge", "Writes a model folder whose weights hold the adapter's change. It is computed in fp32 and checked on a probe before anything is rounded; above the budget nothing is written.") { model, adapter, to, type, budget, force, SharedOptions.Json() };
+        var command = new Command("merge", "Writes a model folder whose weights hold the adapter's change. It is computed in fp32 and checked on a probe before anything is rounded; above the budget nothing is written.") { model, adapter, to, type, budget, force, threads, SharedOptions.Json() };
         command.SetAction(parsed =>
         {
             var folder = parsed.GetRequiredValue(to);
             ModelFolder.RequireFree(folder);
-            LoadedModel.UseThreads(null);
+            LoadedModel.UseThreads(parsed.GetValue(threads));
             var name = parsed.GetRequiredValue(model);
             var beside = SideFiles.Of(name);
             var written = parsed.GetValue(type) == "bf16" ? ScalarType.BFloat16 : ScalarType.Float32;
