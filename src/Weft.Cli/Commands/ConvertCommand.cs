@@ -14,7 +14,7 @@ internal static class ConvertCommand
     public static Command Create(Screen screen)
     {
         var file = new Argument<string>("MODEL") { Description = "The GGUF file, or any other model: a folder is written anew in the type asked for." };
-        var to = new Argument<string>("DIR") { Description = "The folder to write; it must not exist." };
+        var to = new Argument<string>("DIR") { Description = "The folder to write; absent, or empty." };
         var type = SharedOptions.Type("bf16");
         var command = new Command("convert", "Writes a GGUF file (or another model) as a folder in Hugging Face's layout: config, weights, tokenizer.") { file, to, type, SharedOptions.Json() };
         command.SetAction(parsed =>
