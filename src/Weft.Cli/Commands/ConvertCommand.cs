@@ -15,13 +15,13 @@ internal static class ConvertCommand
     {
         var file = new Argument<string>("MODEL") { Description = "The GGUF file, or any other model: a folder is written anew in the type asked for." };
         var to = new Argument<string>("DIR") { Description = "The folder to write; absent, or empty." };
-        var type = SharedOptions.Type("bf16");
-        var command = new Command("convert", "Writes a GGUF file (or another model) as a folder in Hugging Face's layout: config, weights, tokenizer.") { file, to, type, SharedOptions.Json() };
+        var (type, threads) = (SharedOptions.Type("bf16"), SharedOptions.Threads());
+        var command = new Command("convert", "Writes a GGUF file (or another model) as a folder in Hugging Face's layout: config, weights, tokenizer.") { file, to, type, threads, SharedOptions.Json() };
         command.SetAction(parsed =>
         {
             var (from, folder) = (parsed.GetRequiredValue(file), parsed.GetRequiredValue(to));
             ModelFolder.RequireFree(folder);
-            LoadedModel.UseThreads(null);
+            LoadedModel.UseThreads(parsed.GetValue(threads));
             var written = parsed.GetValue(type) == "bf16" ? ScalarType.BFloat16 : ScalarType.Float32;
             var beside = SideFiles.Of(from);
             using var model = LoadedModel.Open(screen, from, written == ScalarType.BFloat16 ? PrecisionChoice.Bf16 : PrecisionChoice.Fp32);

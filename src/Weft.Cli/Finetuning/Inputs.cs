@@ -13,13 +13,13 @@ namespace Weft.Cli.Finetuning;
 /// <param name="Hashes">Hashes that a saved state of the run must have, by what messages call them.</param>
 internal sealed record Inputs(IReadOnlyDictionary<string, IReadOnlyList<InputFile>> Files, IReadOnlyDictionary<string, string> Hashes)
 {
-    /// <summary>Hashes the data whole and the base by its fingerprint, so that it costs little beside the first step.</summary>
+    /// <summary>Hashes the data whole and the base by its fingerprint, not by its files, which may be many times larger.</summary>
     public static Inputs Of(RunFile run, CausalModel model, Dataset dataset)
     {
         (string Key, string? Path)[] named = [("data.train", run.Data.Train), ("data.heldout", run.Data.Heldout as string), ("data.rows", run.Data.Rows)];
         var data = named.Where(d => d.Path is not null).Select(d => (d.Key, File: InputFile.Hashed(d.Path!))).ToList();
         var hashes = data.ToDictionary(d => $"{d.Key} ({d.File.Path})", d => d.File.Sha256!);
-        hashes[$"the base ({(run.Model as string) ?? "a new model"})"] = Fingerprint.Of(model);
+        if (run.Model is string known) hashes[$"the base ({known})"] = Fingerprint.Of(model); // the random start of a new one has other bits on another processor, and all of it stands in the state
         hashes["what the tokenizer makes of the rows"] = HashOf(dataset);
         var files = new Dictionary<string, IReadOnlyList<InputFile>> { ["data"] = [.. data.Select(d => d.File)] };
         if (run.Model is string name) files["base"] = [.. FilesOf(Pretrained.Find(name)).Select(f => Path.GetExtension(f) == ".json" ? InputFile.Hashed(f) : InputFile.HashedLater(f))];

@@ -53,8 +53,8 @@ internal sealed class TrainRun : IDisposable
         var tokens = run.Data.PackLength is { } pack ? (long)pack * run.Train.BatchSize : (long)Math.Ceiling(dataset.Train.Average(e => e.Ids.Length) * run.Train.BatchSize);
         PlanCommand.Table(screen, plan, plan.Rows(), plan.Estimate(tokens), tokens);
         adapters.Attach();
-        state = new TrainingState(adapters, run.Train.Options, source.BatchesPerEpoch);
-        inputs = Inputs.Of(run, model, dataset);
+        state = StateOf(adapters, run.Train.Options, source.BatchesPerEpoch);
+        inputs = screen.While("Hashing what goes into the run", () => Inputs.Of(run, model, dataset));
         if (heldOut.Count > 0) judge = new Judge(model, tokenizer, run.Evaluate, heldOut);
     }
 
@@ -69,6 +69,19 @@ internal sealed class TrainRun : IDisposable
         using var folder = RunFolder.Create(run.Output, run.Name, name);
         folder.WriteText(RunNames.RunFile, RunFileWriter.Write(run));
         return training.Run(folder, isResumed: false);
+    }
+
+    // What only the number of batches tells of the settings.
+    private static TrainingState StateOf(AdapterSet adapters, TrainOptions options, int batchesPerEpoch)
+    {
+        try
+        {
+            return new TrainingState(adapters, options, batchesPerEpoch);
+        }
+        catch (ArgumentException e)
+        {
+            throw new UsageException($"train: {e.Message}");
+        }
     }
 
     // Before anything is loaded; a file that is gone again at once tells more than permissions do.

@@ -50,15 +50,27 @@ public static class Pretrained
     /// <exception cref="InvalidDataException">There is none, or it is not one JSON object.</exception>
     public static JsonObject ReadConfig(string found) => ConfigBeside(found) ?? throw new InvalidDataException($"{found} has no config.json, which says what model its tensors are.");
 
-    // The cache is a folder of links, and an interrupted download leaves some that lead nowhere.
+    // The cache is a folder of links, and an interrupted download leaves some that lead nowhere. Those to files that are not read do not matter.
     private static string Whole(string found)
     {
-        var broken = (Directory.Exists(found) ? Directory.EnumerateFiles(found) : [found])
-            .Where(f => Path.GetExtension(f) is ".safetensors" or ".gguf" or ".json").Select(f => new FileInfo(f))
-            .Where(f => f.LinkTarget is not null && f.ResolveLinkTarget(returnFinalTarget: true) is not { Exists: true })
-            .Select(f => $"  {f.FullName} -> {f.LinkTarget}").Order(StringComparer.Ordinal).ToList();
+        var files = Directory.Exists(found) ? Directory.GetFiles(found) : [found];
+        var kinds = files.Any(f => Path.GetExtension(f) == ".safetensors") ? [".safetensors"] : new[] { ".gguf" };
+        var broken = files.Where(f => f == found || kinds.Contains(Path.GetExtension(f)) || Path.GetFileName(f) is "config.json" or "tokenizer.json" or Checkpoint.IndexFile)
+            .Select(f => new FileInfo(f)).Where(LeadsNowhere).Select(f => $"  {f.FullName} -> {f.LinkTarget}").Order(StringComparer.Ordinal).ToList();
         return broken.Count == 0 ? found
             : throw new FileNotFoundException($"{found} is not whole: what these links lead to is missing, as an interrupted download leaves it.\n{string.Join('\n', broken)}\nDownload the model again.", found);
+    }
+
+    private static bool LeadsNowhere(FileInfo file)
+    {
+        try
+        {
+            return file.LinkTarget is not null && file.ResolveLinkTarget(returnFinalTarget: true) is not { Exists: true };
+        }
+        catch (IOException) // links in a circle
+        {
+            return true;
+        }
     }
 
     private static JsonObject? ConfigBeside(string found)

@@ -8,7 +8,7 @@ public sealed class InputFile
 
     private InputFile(string path, string? hash)
     {
-        var file = new FileInfo(path);
+        var file = FileBehind(path);
         (Path, Bytes, written, this.hash) = (path, file.Length, file.LastWriteTimeUtc, hash);
     }
 
@@ -19,7 +19,7 @@ public sealed class InputFile
     public long Bytes { get; }
 
     /// <summary>Its SHA-256, in lower-case hexadecimal; null where it was not hashed at the start and has changed or gone since.</summary>
-    public string? Sha256 => hash ?? (new FileInfo(Path) is { Exists: true } now && now.Length == Bytes && now.LastWriteTimeUtc == written ? FileHash.Of(Path) : null);
+    public string? Sha256 => hash ?? (FileBehind(Path) is { Exists: true } now && now.Length == Bytes && now.LastWriteTimeUtc == written ? FileHash.Of(Path) : null);
 
     /// <summary>A file that is hashed now.</summary>
     /// <param name="path">Its path.</param>
@@ -30,4 +30,11 @@ public sealed class InputFile
     /// <param name="path">Its path.</param>
     /// <exception cref="FileNotFoundException">It is not there.</exception>
     public static InputFile HashedLater(string path) => new(path, null);
+
+    // The Hugging Face cache is made of links, whose own length and time say nothing of the file.
+    private static FileInfo FileBehind(string path)
+    {
+        var file = new FileInfo(path);
+        return file.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? file;
+    }
 }

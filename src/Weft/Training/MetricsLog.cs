@@ -69,7 +69,11 @@ public sealed class MetricsLog : IDisposable
     /// <exception cref="IOException">The folder cannot be written.</exception>
     public void CutBackTo(int step)
     {
-        Rewrite([.. Read().Where(l => (int)l[StepKey]! <= step)]);
+        var kept = Read().Where(l => (int)l[StepKey]! <= step).ToList();
+        Rewrite(kept);
+        foreach (var old in Directory.EnumerateFiles(folder, "events.out.tfevents.*").ToList()) File.Delete(old);
+        events = utils.tensorboard.SummaryWriter(folder, createRunName: false, filename_suffix: "resumed");
+        foreach (var line in kept) Plot(line);
     }
 
     /// <inheritdoc/>
@@ -86,7 +90,14 @@ public sealed class MetricsLog : IDisposable
     private void Replace(JsonObject line)
     {
         line[TimeKey] = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
-        Rewrite([.. Read().Select(l => IsEvaluation(l) && (int)l[StepKey]! == (int)line[StepKey]! ? line : l)]);
+        var all = Read();
+        var at = all.FindIndex(l => IsEvaluation(l) && (int)l[StepKey]! == (int)line[StepKey]!);
+        var (earlier, added) = (all[at], (JsonObject)line.DeepClone());
+        all[at] = line;
+        Rewrite(all);
+        foreach (var (key, value) in earlier)
+            if (key.StartsWith(EvaluationPrefix, StringComparison.Ordinal) && JsonNode.DeepEquals(value, line[key])) added.Remove(key); // it is plotted already
+        Plot(added);
     }
 
     private void Rewrite(IReadOnlyList<JsonObject> kept)
@@ -98,9 +109,6 @@ public sealed class MetricsLog : IDisposable
             foreach (var line in kept) s.Write(Bytes(line));
         });
         lines = OpenAtEnd();
-        foreach (var old in Directory.EnumerateFiles(folder, "events.out.tfevents.*").ToList()) File.Delete(old);
-        events = utils.tensorboard.SummaryWriter(folder, createRunName: false, filename_suffix: ".resumed");
-        foreach (var line in kept) Plot(line);
     }
 
     private static byte[] Bytes(JsonObject line) => Encoding.UTF8.GetBytes(line.ToJsonString() + "\n");

@@ -52,6 +52,24 @@ public sealed class ResumeTests
     }
 
     [Fact]
+    public void A_run_that_was_never_resumed_keeps_its_one_file_of_events_to_the_end()
+    {
+        using var folder = new TemporaryFolder();
+        var run = Train(folder, "train.steps=3", "train.evaluate_every=1");
+        Assert.DoesNotContain("resumed", Assert.Single(Directory.GetFiles(run, "events.out.tfevents.*")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_warm_up_that_lasts_as_long_as_the_passes_over_the_data_is_wrong_use()
+    {
+        using var folder = new TemporaryFolder();
+        var (code, _, error) = Tool.Run(TinyModel.TrainLine(folder, "train.epochs=1", "train.warmup_steps=1000"));
+        Assert.Equal(ExitCode.Usage, code);
+        Assert.Contains("warmup_steps is 1000 of 8 steps", error, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(folder.File("out")));
+    }
+
+    [Fact]
     public void A_run_without_a_saved_state_starts_again_and_says_so_unless_it_is_finished()
     {
         using var folder = new TemporaryFolder();

@@ -47,6 +47,8 @@ public sealed class PretrainedTests
         Directory.CreateDirectory(folder.File("blobs"));
         foreach (var name in new[] { "model.safetensors", "tokenizer.json" }) File.Copy(Path.Combine(TinyModel.Folder, name), folder.File("blobs", $"{name}-blob"));
         Pretrained.Load(folder.File("model")).Dispose();
+        foreach (var unread in new[] { "onnx_config.json", "model.Q4_0.gguf" }) File.CreateSymbolicLink(folder.File("model", unread), "../blobs/gone");
+        Pretrained.Load(folder.File("model")).Dispose(); // what nobody reads may be missing
     }
 
     [Theory, InlineData("folder"), InlineData("gguf")]
