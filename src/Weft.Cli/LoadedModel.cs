@@ -27,40 +27,38 @@ internal static class LoadedModel
     /// <param name="precision">What matrices are held in.</param>
     public static CausalModel Open(Screen screen, string name, PrecisionChoice precision)
     {
-        var place = Place(name);
-        return screen.While($"Loading {name}", () => Pretrained.Load(place, MatricesOf(place, precision)));
+        Find(name);
+        return screen.While($"Loading {name}", () => Pretrained.Load(name, MatricesOf(name, precision)));
     }
 
-    /// <summary>The tokenizer of a model. A verb reads it before the model, whose weights take longer, so that what is wrong with it is said at once.</summary>
+    /// <summary>The tokenizer of a model: tokenizer.json in its folder or beside its file, else the metadata of its GGUF file.</summary>
+    /// <remarks>A verb reads it before the model, whose weights take longer, so that what is wrong with it is said at once.</remarks>
     /// <exception cref="FileNotFoundException">There is none.</exception>
     public static Tokenizer TokenizerOf(string name)
     {
-        if (TokenizerOrNull(name) is { } tokenizer) return tokenizer;
-        var file = Beside(name, "tokenizer.json");
-        throw new FileNotFoundException($"{name} has no tokenizer.json. Put the one it was trained with into {Path.GetDirectoryName(file)}.", file);
-    }
-
-    /// <summary>The tokenizer of a model: tokenizer.json in its folder or beside its file, else the metadata of its GGUF file; null where there is neither.</summary>
-    private static Tokenizer? TokenizerOrNull(string name)
-    {
-        var file = Beside(name, "tokenizer.json");
-        return File.Exists(file) ? Tokenizer.Load(file) : TokenizerInMetadata(name);
+        var folder = FolderOf(name);
+        var file = Path.Combine(folder, SideFiles.TokenizerFile);
+        return (File.Exists(file) ? Tokenizer.Load(file) : TokenizerInMetadata(name))
+            ?? throw new FileNotFoundException($"{name} has no {SideFiles.TokenizerFile}. Put the one it was trained with into {folder}.", file);
     }
 
     /// <summary>The tokenizer that the metadata of a GGUF file hold; null where they hold none, or the model is no such file.</summary>
     public static Tokenizer? TokenizerInMetadata(string name)
     {
-        using var checkpoint = Checkpoint.Open(Pretrained.Find(Place(name)));
+        using var checkpoint = Checkpoint.Open(Find(name));
         var kind = checkpoint is Gguf ? checkpoint.Metadata.GetValueOrDefault("tokenizer.ggml.model") : null;
         return kind is null or "no_vocab" or "none" ? null : Tokenizer.FromGguf(checkpoint.Metadata);
     }
 
-    /// <summary>Where a file of this name lies or would lie: in the model's folder, or beside its file.</summary>
-    public static string Beside(string name, string file)
+    /// <summary>The folder that a model is, or that its file lies in.</summary>
+    public static string FolderOf(string name)
     {
-        var found = Pretrained.Find(Place(name));
-        return Path.Combine(Directory.Exists(found) ? found : Path.GetDirectoryName(Path.GetFullPath(found))!, file);
+        var found = Find(name);
+        return Directory.Exists(found) ? found : Path.GetDirectoryName(Path.GetFullPath(found))!;
     }
+
+    /// <summary>How far outputs lie from others, as a share of the largest of these.</summary>
+    public static double Difference(Tensor outputs, Tensor others) => ((outputs - others).abs().max() / others.abs().max()).item<float>();
 
     /// <summary>How a precision is said to people.</summary>
     public static string NameOf(ScalarType type) => type == ScalarType.BFloat16 ? "bf16" : "fp32";
@@ -73,11 +71,17 @@ internal static class LoadedModel
         _ => CpuFeatures.OfThisMachine().HasFastBf16 && Numbers(name) >= LargeModel ? ScalarType.BFloat16 : ScalarType.Float32,
     };
 
-    private static string Place(string name)
+    // A word alone may be a base's name, spelt wrong.
+    private static string Find(string name)
     {
-        if (BuiltInBases.Names.Contains(name) || File.Exists(name) || Directory.Exists(name) || name.Contains('/') || name.Contains('.') || HubCache.Find(name) is not null) return name;
-        throw new FileNotFoundException(
-            $"There is no model {name}: no folder or file is called so, nor a built-in base ({string.Join(", ", BuiltInBases.Names)}).{NearestName.Question(name, BuiltInBases.Names)}", name);
+        try
+        {
+            return Pretrained.Find(name);
+        }
+        catch (FileNotFoundException e) when (!name.AsSpan().ContainsAny('/', '\\', '.'))
+        {
+            throw new FileNotFoundException(e.Message + NearestName.Question(name, BuiltInBases.Names), name);
+        }
     }
 
     private static long Numbers(string name)

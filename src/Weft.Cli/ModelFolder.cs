@@ -11,6 +11,9 @@ namespace Weft.Cli;
 /// <summary>Writes a model as a folder in Hugging Face's layout.</summary>
 internal static class ModelFolder
 {
+    /// <summary>How bf16 weights are rounded, in words.</summary>
+    public const string Rounding = "once to bf16, to the nearest, ties to even";
+
     /// <summary>How a JSON file of such a folder is laid out.</summary>
     public static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -43,7 +46,7 @@ internal static class ModelFolder
             Safetensors.Write(Path.Combine(fresh, "model.safetensors"), Values(model, type), new Dictionary<string, string> { ["format"] = "pt" });
             beside.Write(fresh, model.Config);
             AtomicFile.Write(Path.Combine(fresh, "config.json"), Config(model, type).ToJsonString(Indented) + "\n");
-            if (isThere) Empty(fresh, target);
+            if (isThere) MoveFiles(fresh, target);
             else Directory.Move(fresh, target);
             return new FileInfo(Path.Combine(target, "model.safetensors")).Length;
         }
@@ -65,7 +68,7 @@ internal static class ModelFolder
     }
 
     // The weights come before what says that they are a model.
-    private static void Empty(string fresh, string target)
+    private static void MoveFiles(string fresh, string target)
     {
         var moved = new List<string>();
         try

@@ -11,7 +11,8 @@ internal sealed class SideFiles
     /// <summary>What says how text is generated, the end tokens among it.</summary>
     public const string GenerationFile = "generation_config.json";
 
-    private const string TokenizerFile = "tokenizer.json";
+    /// <summary>The tokenizer, whole.</summary>
+    public const string TokenizerFile = "tokenizer.json";
 
     private static readonly string[] vocabularies = [TokenizerFile, "tokenizer.model", "tekken.json", "vocab.json", "vocab.txt"];
     private static readonly string[] copied = [.. vocabularies, "merges.txt", "added_tokens.json", "special_tokens_map.json", "tokenizer_config.json", "chat_template.jinja", "chat_template.json", GenerationFile];
@@ -31,14 +32,15 @@ internal sealed class SideFiles
     /// <exception cref="InvalidDataException">The metadata, or the generation_config.json that goes with them, cannot be read.</exception>
     public static SideFiles Of(string name)
     {
-        if (!File.Exists(LoadedModel.Beside(name, TokenizerFile)) && LoadedModel.TokenizerInMetadata(name) is { } tokenizer)
+        var folder = LoadedModel.FolderOf(name);
+        if (!File.Exists(Path.Combine(folder, TokenizerFile)) && LoadedModel.TokenizerInMetadata(name) is { } tokenizer)
         {
-            var path = LoadedModel.Beside(name, GenerationFile);
+            var path = Path.Combine(folder, GenerationFile);
             return new SideFiles { tokenizer = tokenizer, generation = File.Exists(path) ? JsonFile.Read(path).Text : null };
         }
         var beside = new SideFiles();
         foreach (var file in copied)
-            if (LoadedModel.Beside(name, file) is var path && File.Exists(path)) beside.files[file] = File.ReadAllBytes(path);
+            if (Path.Combine(folder, file) is var path && File.Exists(path)) beside.files[file] = File.ReadAllBytes(path);
         return beside;
     }
 

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using System.Text.Json;
+using Weft.Cli.Runs;
 
 namespace Weft.Cli;
 
@@ -37,10 +37,8 @@ internal static class Usage
     private static string Text(ParseError error)
     {
         if (error.SymbolResult is not OptionResult { Tokens: [var token, ..] } result || !error.Message.StartsWith("Cannot parse argument", StringComparison.Ordinal)) return error.Message;
-        var type = Nullable.GetUnderlyingType(result.Option.ValueType) ?? result.Option.ValueType;
-        var wanted = type.IsEnum ? string.Join(" or ", Enum.GetNames(type).Select(JsonNamingPolicy.SnakeCaseLower.ConvertName))
-            : type == typeof(int) || type == typeof(long) ? "a whole number"
-            : "a number";
+        var type = Binder.Plain(result.Option.ValueType);
+        var wanted = type.IsEnum ? string.Join(" or ", Binder.WordsOf(type)) : Binder.Wanted(type);
         return $"{result.Option.Name} is {token.Value}; it is to be {wanted}.";
     }
 

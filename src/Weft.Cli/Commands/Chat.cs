@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
+using Weft.Cli.Runs;
 using Weft.Data;
 using Weft.Evaluation;
 using Weft.Models;
@@ -29,7 +29,7 @@ internal sealed class Chat(
                 if (voices.Count > 1 && !screen.IsJson) screen.Say($"[{label}]");
                 var text = new StringBuilder();
                 var (tokens, finish, seconds) = Stream(ids, text, shows: !screen.IsJson);
-                node.Add(new JsonObject { ["prompt"] = prompt, ["adapter"] = active.Count == 0 ? null : label, ["answer"] = text.ToString(), ["tokens"] = tokens, ["finish"] = JsonNamingPolicy.SnakeCaseLower.ConvertName(finish.ToString()), ["tokens_per_second"] = Math.Round(tokens / Math.Max(seconds, 1e-9), 1) });
+                node.Add(new JsonObject { ["prompt"] = prompt, ["adapter"] = active.Count == 0 ? null : label, ["answer"] = text.ToString(), ["tokens"] = tokens, ["finish"] = Binder.WordOf(finish), ["tokens_per_second"] = Math.Round(tokens / Math.Max(seconds, 1e-9), 1) });
             }
         }
         if (screen.IsJson) screen.WriteJson(node);

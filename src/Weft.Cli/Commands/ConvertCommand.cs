@@ -44,7 +44,7 @@ internal static class ConvertCommand
         using var file = Checkpoint.Open(Pretrained.Find(model));
         var wide = file.Tensors.Values.Select(t => t.Kind).Where(k => k is "F64" or "I64" or "I32").Distinct().ToList();
         var toFloat = wide.Count == 0 ? "taken to float32" : $"taken to float32, those stored as {string.Join(" and ", wide)} rounded to it";
-        return written == ScalarType.BFloat16 ? $"Weights were {toFloat} and rounded once to bf16, to the nearest, ties to even; --dtype fp32 {(wide.Count == 0 ? "keeps every bit" : "leaves that out")}."
+        return written == ScalarType.BFloat16 ? $"Weights were {toFloat} and rounded {ModelFolder.Rounding}; --dtype fp32 {(wide.Count == 0 ? "keeps every bit" : "leaves that out")}."
             : wide.Count == 0 ? "Weights were taken to float32; no bit was rounded." : $"Weights were {toFloat}, to the nearest, ties to even.";
     }
 }

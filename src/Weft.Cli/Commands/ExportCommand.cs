@@ -13,9 +13,9 @@ internal static class ExportCommand
     public static Command Create(Screen screen)
     {
         var (model, force, threads) = (SharedOptions.Model(), SharedOptions.Force(), SharedOptions.Threads());
-        var adapter = new Option<string>("--adapter") { Description = "The adapter or run folder.", HelpName = "DIR", Required = true };
+        var adapter = SharedOptions.Adapter();
         var kind = new Option<string>("--to") { Description = "What to write: lora.", HelpName = "lora", Required = true };
-        var to = new Option<string>("--out") { Description = "The folder to write; it must not exist.", HelpName = "DIR", Required = true };
+        var to = SharedOptions.Out();
         var command = new Command("export", "Writes an adapter as a LoRA adapter of Hugging Face PEFT: the same function, exactly, for methods that are a low-rank change of weights.") { model, adapter, kind, to, force, threads, SharedOptions.Json() };
         command.SetAction(parsed =>
         {
@@ -43,7 +43,7 @@ internal static class ExportCommand
         var before = set.Model.Probe();
         LoraExport.Write(set, folder);
         var exported = AdapterSet.Load(folder, set.Model, "exported");
-        var difference = (double)((set.Model.Probe() - before).abs().max() / before.abs().max()).item<float>();
+        var difference = LoadedModel.Difference(set.Model.Probe(), before);
         exported.Detach();
         if (difference <= budget) return difference;
         Directory.Delete(folder, recursive: true);

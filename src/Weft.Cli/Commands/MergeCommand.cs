@@ -10,13 +10,11 @@ namespace Weft.Cli.Commands;
 /// <summary><c>weft merge</c>: writes a base with an adapter in its weights.</summary>
 internal static class MergeCommand
 {
-    private const string Rounding = "once to bf16, to the nearest, ties to even";
-
     /// <summary>The verb.</summary>
     public static Command Create(Screen screen)
     {
-        var (model, adapter, force, type, threads) = (SharedOptions.Model(), new Option<string>("--adapter") { Description = "The adapter or run folder.", HelpName = "DIR", Required = true }, SharedOptions.Force(), SharedOptions.Type("fp32"), SharedOptions.Threads());
-        var to = new Option<string>("--out") { Description = "The folder to write; absent, or empty.", HelpName = "DIR", Required = true };
+        var (model, adapter, force, type, threads) = (SharedOptions.Model(), SharedOptions.Adapter(), SharedOptions.Force(), SharedOptions.Type("fp32"), SharedOptions.Threads());
+        var to = SharedOptions.Out();
         var budget = new Option<double?>("--budget") { Description = "Largest relative difference of outputs that is allowed, in fp32, before weights are rounded to --dtype (default 1e-5).", HelpName = "X" };
         var command = new Command("merge", "Writes a model folder whose weights hold the adapter's change. It is computed in fp32 and checked on a probe before anything is rounded; above the budget nothing is written.") { model, adapter, to, type, budget, force, threads, SharedOptions.Json() };
         command.SetAction(parsed =>
@@ -38,14 +36,14 @@ internal static class MergeCommand
                     ["largest_relative_difference"] = report.LargestRelativeDifference,
                     ["budget"] = report.Budget,
                     ["dtype"] = LoadedModel.NameOf(written),
-                    ["rounding"] = written == ScalarType.BFloat16 ? Rounding : null,
+                    ["rounding"] = written == ScalarType.BFloat16 ? ModelFolder.Rounding : null,
                     ["largest_relative_difference_as_written"] = moved,
                     ["bytes"] = bytes,
                 });
             else
             {
                 screen.Say(FormattableString.Invariant($"Merged {method} into {report.Tensors.Count} tensors: outputs moved by {report.LargestRelativeDifference:0.00e+0} of their largest value ({report.Budget:0e+0} is allowed)."));
-                if (written == ScalarType.BFloat16) screen.Say(FormattableString.Invariant($"Weights are rounded {Rounding}: as written, outputs moved by {moved:0.00e+0}, which the budget does not limit."));
+                if (written == ScalarType.BFloat16) screen.Say(FormattableString.Invariant($"Weights are rounded {ModelFolder.Rounding}: as written, outputs moved by {moved:0.00e+0}, which the budget does not limit."));
                 screen.Say($"Written: {folder} ({Bytes.Text(bytes)})");
             }
             return ExitCode.Done;
@@ -71,6 +69,6 @@ internal static class MergeCommand
         using var scope = NewDisposeScope();
         using var none = no_grad();
         using var model = Pretrained.Load(folder);
-        return ((model.Probe() - outputs).abs().max() / outputs.abs().max()).item<float>();
+        return LoadedModel.Difference(model.Probe(), outputs);
     }
 }

@@ -19,6 +19,12 @@ internal static class SharedOptions
     /// <summary>--adapter</summary>
     public static Option<string[]> Adapters() => new("--adapter") { Description = "An adapter folder, or a run folder; may be given several times.", HelpName = "DIR", Arity = ArgumentArity.OneOrMore, AllowMultipleArgumentsPerToken = false, DefaultValueFactory = _ => [] };
 
+    /// <summary>--adapter, of a verb that takes one</summary>
+    public static Option<string> Adapter() => new("--adapter") { Description = "The adapter or run folder.", HelpName = "DIR", Required = true };
+
+    /// <summary>--out</summary>
+    public static Option<string> Out() => new("--out") { Description = "The folder to write; absent, or empty.", HelpName = "DIR", Required = true };
+
     /// <summary>--force</summary>
     public static Option<bool> Force() => new("--force") { Description = "Load an adapter although its base's fingerprint is another." };
 

@@ -19,10 +19,13 @@ internal sealed record Inputs(IReadOnlyDictionary<string, IReadOnlyList<InputFil
         (string Key, string? Path)[] named = [("data.train", run.Data.Train), ("data.heldout", run.Data.Heldout as string), ("data.rows", run.Data.Rows)];
         var data = named.Where(d => d.Path is not null).Select(d => (d.Key, File: InputFile.Hashed(d.Path!))).ToList();
         var hashes = data.ToDictionary(d => $"{d.Key} ({d.File.Path})", d => d.File.Sha256!);
-        if (run.Model is string known) hashes[$"the base ({known})"] = Fingerprint.Of(model); // the random start of a new one has other bits on another processor, and all of it stands in the state
-        hashes["what the tokenizer makes of the rows"] = HashOf(dataset);
         var files = new Dictionary<string, IReadOnlyList<InputFile>> { ["data"] = [.. data.Select(d => d.File)] };
-        if (run.Model is string name) files["base"] = [.. FilesOf(Pretrained.Find(name)).Select(f => Path.GetExtension(f) == ".json" ? InputFile.Hashed(f) : InputFile.HashedLater(f))];
+        if (run.Model is string name) // the random start of a new one has other bits on another processor, and all of it stands in the state
+        {
+            hashes[$"the base ({name})"] = Fingerprint.Of(model);
+            files["base"] = [.. FilesOf(Pretrained.Find(name)).Select(f => Path.GetExtension(f) == ".json" ? InputFile.Hashed(f) : InputFile.HashedLater(f))];
+        }
+        hashes["what the tokenizer makes of the rows"] = HashOf(dataset);
         return new(files, hashes);
     }
 

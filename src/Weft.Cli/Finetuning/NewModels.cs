@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Weft.Checkpoints;
 using Weft.Cli.Runs;
 using Weft.Data;
 using Weft.Models;

@@ -62,7 +62,7 @@ internal sealed class TrainRun : IDisposable
     public static int Start(Screen screen, RunFile run, string? name, int? threads)
     {
         if (name is "" or "." or ".." || name?.IndexOfAny(['/', '\\']) >= 0) throw new UsageException($"--name is \"{name}\"; it is the name of one folder in {run.Output}. Another place is output=DIR.");
-        if (name is not null && Path.Exists(Path.Combine(run.Output, name))) throw new IOException($"{Path.Combine(run.Output, name)} exists and is not overwritten. Resume that run with --resume, or give this one another name.");
+        if (name is not null) RunFolder.RequireFree(run.Output, name);
         run.Validate(judges: true);
         RequireWritable(run.Output);
         using var training = new TrainRun(screen, run, threads);

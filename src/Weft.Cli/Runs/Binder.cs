@@ -90,7 +90,8 @@ internal sealed class Binder(SourceDocument source)
 
     private static bool IsMap(Type type) => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyDictionary<,>);
 
-    private static Type Plain(Type type) => Nullable.GetUnderlyingType(type) ?? type;
+    /// <summary>The type, without the question mark that it may have.</summary>
+    public static Type Plain(Type type) => Nullable.GetUnderlyingType(type) ?? type;
 
     private static bool IsNullable(PropertyInfo property) => new NullabilityInfoContext().Create(property).WriteState == NullabilityState.Nullable;
 
@@ -106,7 +107,7 @@ internal sealed class Binder(SourceDocument source)
         if (type == typeof(bool)) return (read = scalar.TryGetValue<bool>(out var flag) ? flag : null) is not null;
         if (type.IsEnum) return scalar.TryGetValue<string>(out var word) && TryReadWord(word, type, out read);
         if (scalar.GetValueKind() != JsonValueKind.Number) return false;
-        var number = scalar.GetValueKind() == JsonValueKind.Number ? double.Parse(scalar.ToJsonString(), CultureInfo.InvariantCulture) : double.NaN;
+        var number = double.Parse(scalar.ToJsonString(), CultureInfo.InvariantCulture);
         if (!double.IsFinite(number)) return false;
         if (type == typeof(double)) return (read = number) is not null;
         if (number != Math.Floor(number) || Math.Abs(number) > 1L << 53) return false;
@@ -116,7 +117,7 @@ internal sealed class Binder(SourceDocument source)
 
     private static bool TryReadWord(string word, Type type, out object? read)
     {
-        read = Enum.GetNames(type).FirstOrDefault(n => string.Equals(JsonNamingPolicy.SnakeCaseLower.ConvertName(n), word, StringComparison.OrdinalIgnoreCase)) is { } name ? Enum.Parse(type, name) : null;
+        read = Enum.GetValues(type).Cast<Enum>().FirstOrDefault(v => string.Equals(WordOf(v), word, StringComparison.OrdinalIgnoreCase));
         return read is not null;
     }
 
@@ -145,10 +146,17 @@ internal sealed class Binder(SourceDocument source)
         return value is JsonObject;
     }
 
-    private static string Wanted(Type type)
+    /// <summary>How run files, lines and JSON spell a value of an enumeration.</summary>
+    public static string WordOf(Enum value) => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
+
+    /// <summary>How they spell all of them.</summary>
+    public static IEnumerable<string> WordsOf(Type type) => Enum.GetValues(type).Cast<Enum>().Select(WordOf);
+
+    /// <summary>What a value of a type is called.</summary>
+    public static string Wanted(Type type)
     {
         var plain = Plain(type);
-        if (plain.IsEnum) return "one of " + string.Join(", ", Enum.GetNames(plain).Select(JsonNamingPolicy.SnakeCaseLower.ConvertName));
+        if (plain.IsEnum) return "one of " + string.Join(", ", WordsOf(plain));
         if (plain.IsGenericType) return plain.GetGenericTypeDefinition() == typeof(IReadOnlyList<>) ? $"a list of {Plural(plain.GetGenericArguments()[0])}" : $"a mapping from names to {Plural(plain.GetGenericArguments()[1])}";
         return plain == typeof(string) ? "a text" : plain == typeof(bool) ? "true or false" : plain == typeof(double) ? "a number" : plain == typeof(int) || plain == typeof(long) ? "a whole number" : "a section of keys";
     }

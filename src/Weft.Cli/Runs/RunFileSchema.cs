@@ -42,7 +42,7 @@ internal static class RunFileSchema
             var shape = shapes.Count == 1 ? shapes[0] : new JsonObject { ["anyOf"] = new JsonArray([.. shapes]) };
             if (XmlDocs.Of(property.DeclaringType!.Assembly).Summary(property) is { Length: > 0 } summary) shape["description"] = summary;
             if (setting.Get(defaults) is { } value && !Binder.IsSection(value.GetType()))
-                shape["default"] = value is Enum word ? JsonNamingPolicy.SnakeCaseLower.ConvertName(word.ToString()) : JsonSerializer.SerializeToNode(value, value.GetType());
+                shape["default"] = value is Enum word ? Binder.WordOf(word) : JsonSerializer.SerializeToNode(value, value.GetType());
             properties[setting.Key] = shape;
         }
         return new JsonObject { ["type"] = "object", ["description"] = SummaryOf(record), ["additionalProperties"] = false, ["properties"] = properties };
@@ -60,9 +60,9 @@ internal static class RunFileSchema
 
     private static JsonObject Shape(Type type)
     {
-        var plain = Nullable.GetUnderlyingType(type) ?? type;
+        var plain = Binder.Plain(type);
         if (Binder.IsSection(plain)) return Section(plain);
-        if (plain.IsEnum) return new JsonObject { ["enum"] = new JsonArray([.. Enum.GetNames(plain).Select(n => (JsonNode)JsonNamingPolicy.SnakeCaseLower.ConvertName(n))]) };
+        if (plain.IsEnum) return new JsonObject { ["enum"] = new JsonArray([.. Binder.WordsOf(plain)]) };
         if (plain == typeof(JsonObject)) return new JsonObject { ["type"] = "object" };
         if (!plain.IsGenericType) return new JsonObject { ["type"] = plain == typeof(string) ? "string" : plain == typeof(bool) ? "boolean" : plain == typeof(double) ? "number" : "integer" };
         var inner = Shape(plain.GetGenericArguments()[^1]);

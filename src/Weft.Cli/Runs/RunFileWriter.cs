@@ -35,7 +35,7 @@ internal static partial class RunFileWriter
         null => null,
         JsonNode node => node.DeepClone(),
         string or bool or int or long or double => JsonSerializer.SerializeToNode(value, value.GetType()),
-        Enum word => JsonNamingPolicy.SnakeCaseLower.ConvertName(word.ToString()),
+        Enum word => Binder.WordOf(word),
         IDictionary map => new JsonObject(map.Keys.Cast<string>().Select(k => KeyValuePair.Create(k, Node(map[k])))),
         IEnumerable list => new JsonArray([.. list.Cast<object>().Select(Node)]),
         _ => Section(value),

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Weft.Checkpoints;
 
 namespace Weft.Cli.Verification;
 

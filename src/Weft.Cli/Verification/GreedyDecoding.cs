@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Weft.Checkpoints;
 using Weft.Models;
 using Weft.Nn;
 using static TorchSharp.torch;
@@ -39,7 +40,7 @@ internal static class GreedyDecoding
     /// <summary>Tokens that end a row: those of generation_config.json beside the model, else those of its config.</summary>
     public static IReadOnlyCollection<long> EndsOf(string model, JsonObject config)
     {
-        var path = LoadedModel.Beside(model, SideFiles.GenerationFile);
+        var path = Path.Combine(LoadedModel.FolderOf(model), SideFiles.GenerationFile);
         var own = File.Exists(path) ? JsonFile.Read(path).Value : null;
         return [.. SideFiles.EndsIn(own?["eos_token_id"] is null ? config : own)];
     }

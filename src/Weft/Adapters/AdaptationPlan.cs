@@ -137,7 +137,7 @@ public sealed class AdaptationPlan
         var trained = new List<TrainedTensor>();
         foreach (var tensor in Model.Tensors)
         {
-            var whole = SiteSelection.SavedWhole(Config, tensor.Module) is not null;
+            var whole = SiteSelection.SavedWhole(Config.ModulesToSave, tensor.Module) is not null;
             if (!whole && !Config.Trains(tensor, adapted.Contains(tensor))) continue;
             if (!whole && tensor.TiedTo is not null) continue; // trained with the tensor it is tied to
             using var scope = NewDisposeScope();

@@ -87,7 +87,7 @@ public sealed class AdapterSet : IDisposable
                     yield return ($"base_model.model.{place.NameOnDisk}.base_layer.weight", tensor.Pretrained);
             foreach (var trained in Config.Bias == "all" ? TrainedTensors.Where(t => t.Tensor.LocalName == "bias") : [])
             {
-                if (SiteSelection.SavedWhole(Config, trained.Tensor.Module) is not { } module) continue;
+                if (SiteSelection.SavedWhole(Config.ModulesToSave, trained.Tensor.Module) is not { } module) continue;
                 var key = trained.Tensor.Key[(module.Length + 1)..];
                 yield return ($"base_model.model.{module}.original_module.{key}", trained.Tensor.Pretrained);
                 yield return ($"base_model.model.{module}.modules_to_save.{key}", trained.Value);

@@ -33,10 +33,10 @@ public sealed class BaseTensor : IDisposable
     public string Key { get; }
 
     /// <summary>The module it belongs to: the key without its last part.</summary>
-    public string Module => Key[..Math.Max(0, Key.LastIndexOf('.'))];
+    public string Module => ModulePath.Parent(Key);
 
     /// <summary>The last part of its key: <c>weight</c>.</summary>
-    public string LocalName => Key[(Key.LastIndexOf('.') + 1)..];
+    public string LocalName => ModulePath.Last(Key);
 
     /// <summary>The pretrained value.</summary>
     public Tensor Pretrained => own ?? TiedTo!.Pretrained;

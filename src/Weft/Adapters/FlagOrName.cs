@@ -25,7 +25,7 @@ internal sealed class FlagOrName : JsonConverter<string>
 internal sealed class NumbersByPattern : JsonConverter<IReadOnlyDictionary<string, double>>
 {
     public override IReadOnlyDictionary<string, double>? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-        WrongKind.Refused<Dictionary<string, double>>(ref reader, null, WrongKind.Of(typeToConvert));
+        WrongKind.ReadOrRefuse<Dictionary<string, double>>(ref reader, null, WrongKind.Of(typeToConvert));
 
     public override void Write(Utf8JsonWriter writer, IReadOnlyDictionary<string, double> value, JsonSerializerOptions options)
     {

@@ -33,7 +33,7 @@ public static class LoraExport
 
     private static PeftConfig Config(AdapterSet set, IReadOnlyList<(string Name, LowRankPair Pair)> pairs)
     {
-        var locals = pairs.Select(p => p.Name[(p.Name.LastIndexOf('.') + 1)..]).Distinct().Order(StringComparer.Ordinal).ToList();
+        var locals = pairs.Select(p => ModulePath.Last(p.Name)).Distinct().Order(StringComparer.Ordinal).ToList();
         // Last parts of paths say it where they select just these sites; whole paths say it always.
         var targets = set.Model.Sites.Count(new Targets(locals).Match) == pairs.Count ? locals : [.. pairs.Select(p => p.Name).Order(StringComparer.Ordinal)];
         var rank = Usual(pairs.Select(p => p.Pair.A.shape[0]));

@@ -29,23 +29,10 @@ internal static class NewConfig
     private static Targets? Condensed(Targets? targets, BaseModel model)
     {
         if (targets is not { IsList: true, Entries.Count: >= ManyNames }) return targets;
-        var others = model.Sites.Select(s => s.Name).Concat(model.Tensors.Select(t => t.Module)).SelectMany(Above).Where(n => !targets.Entries.Contains(n)).SelectMany(Ends).ToHashSet(StringComparer.Ordinal);
+        var others = model.Sites.Select(s => s.Name).Concat(model.Tensors.Select(t => t.Module)).SelectMany(ModulePath.Above).Where(n => !targets.Entries.Contains(n)).SelectMany(ModulePath.Ends).ToHashSet(StringComparer.Ordinal);
         var ends = new List<string>();
         foreach (var name in targets.Entries.Order(StringComparer.Ordinal))
-            if (!ends.Any(e => Targets.NamesOrEnds(e, name))) ends.Add(Ends(name).First(e => e == name || !others.Contains(e)));
+            if (!ends.Any(e => Targets.NamesOrEnds(e, name))) ends.Add(ModulePath.Ends(name).First(e => e == name || !others.Contains(e)));
         return ends.Count < targets.Entries.Count ? new Targets(ends) : targets;
-    }
-
-    // The module and those it stands in.
-    private static IEnumerable<string> Above(string name)
-    {
-        var parts = name.Split('.');
-        return Enumerable.Range(1, parts.Length).Select(n => string.Join('.', parts[..n]));
-    }
-
-    private static IEnumerable<string> Ends(string name)
-    {
-        var parts = name.Split('.');
-        return Enumerable.Range(1, parts.Length).Select(n => string.Join('.', parts[^n..]));
     }
 }

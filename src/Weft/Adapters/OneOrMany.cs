@@ -10,7 +10,7 @@ internal sealed class OneOrMany<T> : JsonConverter<IReadOnlyList<T>?>
     public override IReadOnlyList<T>? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
     {
         var wanted = $"{WrongKind.Of(typeof(T))} or a list of such";
-        return reader.TokenType == JsonTokenType.StartArray ? WrongKind.Refused<T[]>(ref reader, options, wanted) : new Bare(WrongKind.Refused<T>(ref reader, options, wanted));
+        return reader.TokenType == JsonTokenType.StartArray ? WrongKind.ReadOrRefuse<T[]>(ref reader, options, wanted) : new Bare(WrongKind.ReadOrRefuse<T>(ref reader, options, wanted));
     }
 
     public override void Write(Utf8JsonWriter writer, IReadOnlyList<T>? value, JsonSerializerOptions options)

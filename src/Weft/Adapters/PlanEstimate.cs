@@ -27,7 +27,7 @@ public sealed record PlanEstimate(long Trainable, long Base, long WeightBytes, l
         var weights = maps.Sum(s => s.Host.InFeatures * s.Host.OutFeatures);
         var adapters = set.Places.Sum(p => p.Adapter.MultiplicationsPerToken(p.Site.Host));
         var trainedInBase = set.TrainedTensors.Sum(t => t.Value.numel());
-        var whole = set.TrainedTensors.Where(t => SiteSelection.SavedWhole(set.Config, t.Tensor.Module) is not null).ToList();
+        var whole = set.TrainedTensors.Where(t => SiteSelection.SavedWhole(set.Config.ModulesToSave, t.Tensor.Module) is not null).ToList();
         return new PlanEstimate(
             set.Count, model.Count, model.Tensors.Where(t => t.TiedTo is null).Sum(t => t.Count * t.Pretrained.element_size()), 16 * set.Count,
             Math.Min(ActivationsOf(maps, tokens), model.ActivationBudget ?? long.MaxValue), tokens * (4.0 * weights + 6.0 * adapters + 2.0 * trainedInBase))

@@ -10,10 +10,10 @@ namespace Weft.Adapters;
 public sealed record Site(string Name, Adaptable Host, SiteRole Role, int? Layer = null, string? Alias = null, int? Heads = null)
 {
     /// <summary>The last part of its path: <c>q_proj</c>.</summary>
-    public string LocalName => Name[(Name.LastIndexOf('.') + 1)..];
+    public string LocalName => ModulePath.Last(Name);
 
     /// <summary>The path it stands in, without its last part.</summary>
-    public string Parent => Name[..Math.Max(0, Name.LastIndexOf('.'))];
+    public string Parent => ModulePath.Parent(Name);
 
     /// <summary>The names it answers to.</summary>
     public IEnumerable<string> Names => Alias is null ? [Name] : [Name, Alias];

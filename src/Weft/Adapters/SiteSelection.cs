@@ -27,12 +27,9 @@ internal sealed class SiteSelection
     public IReadOnlyList<Site> Selected { get; }
 
     /// <summary>The outermost module that modules_to_save holds of a path, or null; peft/utils/other.py, _set_trainable: the end of its name is enough, so <c>norm</c> holds <c>input_layernorm</c> too.</summary>
-    public static string? SavedWhole(PeftConfig config, string module)
-    {
-        if (config.ModulesToSave is not { Count: > 0 } entries) return null;
-        var parts = module.Split('.');
-        return Enumerable.Range(1, parts.Length).Select(n => string.Join('.', parts[..n])).FirstOrDefault(m => entries.Any(e => e.Length > 0 && m.EndsWith(e, StringComparison.Ordinal)));
-    }
+    public static string? SavedWhole(IReadOnlyList<string>? modulesToSave, string module) => modulesToSave is { Count: > 0 }
+        ? ModulePath.Above(module).FirstOrDefault(m => modulesToSave.Any(e => e.Length > 0 && m.EndsWith(e, StringComparison.Ordinal)))
+        : null;
 
     /// <summary>Everything in a person's config that does not match as written.</summary>
     public IEnumerable<string> Problems()
@@ -54,9 +51,9 @@ internal sealed class SiteSelection
         if (config.LayersToTransform is { Count: > 0 } && config.TargetModules is { IsList: false })
             yield return "layers_to_transform acts only where target_modules is a list. Put the layers into the expression, or list the modules.";
         foreach (var entry in config.ModulesToSave ?? [])
-            if (!model.Tensors.Any(t => SavedWhole(config with { ModulesToSave = [entry] }, t.Module) is not null))
-                yield return $"modules_to_save \"{entry}\" matches no module. The model has: {string.Join(", ", model.Tensors.Select(t => LastPart(t.Module)).Distinct())}.";
-        foreach (var site in Selected.Where(s => SavedWhole(config, s.Name) is not null))
+            if (!model.Tensors.Any(t => SavedWhole([entry], t.Module) is not null))
+                yield return $"modules_to_save \"{entry}\" matches no module. The model has: {string.Join(", ", model.Tensors.Select(t => ModulePath.Last(t.Module)).Distinct())}.";
+        foreach (var site in Selected.Where(s => SavedWhole(config.ModulesToSave, s.Name) is not null))
             yield return $"modules_to_save holds {site.Name} (an entry is the end of a name), which target_modules adapts. Leave it to one of them.";
         if (BiasProblem() is { } none) yield return none;
         foreach (var (option, pattern, fromStart) in config.Patterns)
@@ -158,6 +155,4 @@ internal sealed class SiteSelection
         : Regex.IsMatch(Regex.Replace(entry, @"\\d|\[0-9\]|\{[\d,]*\}", ""), @"(?<!\w)\d");
 
     private static string WithoutLayer(string path, int? layer) => $"{path}.".Replace($".{layer}.", ".*.", StringComparison.Ordinal).TrimEnd('.');
-
-    private static string LastPart(string path) => path[(path.LastIndexOf('.') + 1)..];
 }

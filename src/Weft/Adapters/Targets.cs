@@ -64,7 +64,7 @@ public sealed record Targets
     {
         public override Targets Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.TokenType == JsonTokenType.String
             ? Matching(reader.GetString()!)
-            : new Targets(WrongKind.Refused<string[]>(ref reader, options, "a list of module names, a regular expression or \"all-linear\""));
+            : new Targets(WrongKind.ReadOrRefuse<string[]>(ref reader, options, "a list of module names, a regular expression or \"all-linear\""));
 
         public override void Write(Utf8JsonWriter writer, Targets value, JsonSerializerOptions options)
         {

@@ -17,7 +17,7 @@ internal static class WrongKind
 
     /// <summary>Reads a value, or refuses it in these words.</summary>
     /// <exception cref="JsonException">The value is of another kind.</exception>
-    public static T Refused<T>(ref Utf8JsonReader reader, JsonSerializerOptions? options, string wanted)
+    public static T ReadOrRefuse<T>(ref Utf8JsonReader reader, JsonSerializerOptions? options, string wanted)
     {
         try
         {

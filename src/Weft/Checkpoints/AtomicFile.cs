@@ -96,15 +96,16 @@ public static partial class AtomicFile
         }
     }
 
-    private static void RemoveFolder(string temporary)
+    /// <summary>Removes a folder that is not needed any more, where that is possible: one that stays costs space and nothing else.</summary>
+    internal static void RemoveFolder(string folder)
     {
         try
         {
-            if (Directory.Exists(temporary)) Directory.Delete(temporary, recursive: true);
+            if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // as for a file
+            // what it was in the way of is worth more than it
         }
     }
 

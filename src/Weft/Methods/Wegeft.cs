@@ -143,7 +143,7 @@ public sealed record WegeftConfig : PeftConfig
                 throw new ArgumentException($"its rank is {rank}, and that of {owner}, whose pair it shares, {pair.Rank}. Give a group one rank.");
             if (pair.Alpha != alpha)
                 throw new ArgumentException($"its α is {alpha}, and that of {owner}, whose pair it shares, {pair.Alpha}. Give a group one α.");
-            pair.ServesTogether |= owner != site.Name && owner[..Math.Max(0, owner.LastIndexOf('.'))] == site.Parent || pair.LastParent == site.Parent;
+            pair.ServesTogether |= owner != site.Name && ModulePath.Parent(owner) == site.Parent || pair.LastParent == site.Parent;
             pair.LastParent = site.Parent;
             return pair;
         }

@@ -107,7 +107,7 @@ internal sealed class WegeftSides : JsonConverter<IReadOnlyDictionary<string, st
 {
     public override IReadOnlyDictionary<string, string>? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.TokenType == JsonTokenType.String
         ? new Dictionary<string, string> { ["*"] = reader.GetString()! }
-        : WrongKind.Refused<Dictionary<string, string>>(ref reader, null, "input, output, or an object that holds one of them by name");
+        : WrongKind.ReadOrRefuse<Dictionary<string, string>>(ref reader, null, "input, output, or an object that holds one of them by name");
 
     public override void Write(Utf8JsonWriter writer, IReadOnlyDictionary<string, string> value, JsonSerializerOptions options) => JsonSerializer.Serialize(writer, value);
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Reflection;
 using System.Security.Cryptography;
 using Weft.Checkpoints;
@@ -10,6 +11,7 @@ public static class BuiltInBases
     private const string Prefix = "bases/";
 
     private static readonly Assembly assembly = typeof(BuiltInBases).Assembly;
+    private static readonly ConcurrentDictionary<string, string> laidOut = new(StringComparer.Ordinal); // comparing the files again would cost every use of a name
 
     /// <summary>Their names.</summary>
     public static IReadOnlyList<string> Names { get; } =
@@ -17,9 +19,13 @@ public static class BuiltInBases
 
     /// <summary>The folder of a base in Hugging Face's layout, laid out on first use in the user's data folder; null when no base has that name.</summary>
     /// <exception cref="IOException">Neither the user's data folder nor the temporary one can be written.</exception>
-    public static string? Folder(string name) =>
+    public static string? Folder(string name)
+    {
+        if (laidOut.TryGetValue(name, out var known)) return known;
         // not verified, since a home may not have the folder yet
-        Folder(name, Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify), Path.GetTempPath());
+        var folder = Folder(name, Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify), Path.GetTempPath());
+        return folder is null ? null : laidOut[name] = folder;
+    }
 
     internal static string? Folder(string name, string user, string temporary)
     {

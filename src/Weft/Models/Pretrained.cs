@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Weft.Checkpoints;
 using Weft.Nn;
@@ -76,15 +75,6 @@ public static class Pretrained
     private static JsonObject? ConfigBeside(string found)
     {
         var path = Path.Combine(Directory.Exists(found) ? found : Path.GetDirectoryName(Path.GetFullPath(found))!, "config.json");
-        if (!File.Exists(path)) return null;
-        try
-        {
-            return JsonNode.Parse(File.ReadAllText(path), documentOptions: new JsonDocumentOptions { AllowDuplicateProperties = false }) as JsonObject
-                ?? throw new InvalidDataException($"{path} is not one JSON object.");
-        }
-        catch (JsonException e)
-        {
-            throw new InvalidDataException($"{path} is not JSON: {e.Message}", e);
-        }
+        return File.Exists(path) ? JsonFile.Read(path).Value : null;
     }
 }

@@ -50,7 +50,7 @@ public sealed class RunFolder : IDisposable
             if (name is not null)
             {
                 var path = System.IO.Path.Combine(parent, name);
-                return Claim(path) ?? throw new IOException($"{path} exists and is not overwritten. Resume that run with --resume, or give this one another name.");
+                return Claim(path) ?? throw Taken(path);
             }
             for (var number = LastNumber(parent, recipe) + 1; ; number++)
                 if (Claim(System.IO.Path.Combine(parent, $"{recipe}-{number}")) is { } run) return run;
@@ -59,6 +59,15 @@ public sealed class RunFolder : IDisposable
         {
             throw new IOException($"No run folder can be made in {parent}: {e.Message.TrimEnd('.')}. Name a folder that can be written to.", e);
         }
+    }
+
+    /// <summary>Refuses a name that <see cref="Create"/> would refuse, before work is done for it.</summary>
+    /// <param name="parent">The folder of all runs.</param>
+    /// <param name="name">The name for the run.</param>
+    /// <exception cref="IOException">A run, or a file, of that name exists.</exception>
+    public static void RequireFree(string parent, string name)
+    {
+        if (System.IO.Path.Combine(parent, name) is var path && System.IO.Path.Exists(path)) throw Taken(path);
     }
 
     /// <summary>Opens the folder of a run that was interrupted.</summary>
@@ -136,6 +145,8 @@ public sealed class RunFolder : IDisposable
     }
 
     private static Dictionary<string, object?> Entry(string name, long bytes, string? hash) => new() { ["file"] = name, ["bytes"] = bytes, ["sha256"] = hash };
+
+    private static IOException Taken(string path) => new($"{path} exists and is not overwritten. Resume that run with --resume, or give this one another name.");
 
     // null when another run has the name; making the lock file decides between two processes that want it at once
     private static RunFolder? Claim(string path)

@@ -50,12 +50,12 @@ public sealed class StateFolder(string path)
         }
         catch (Exception e)
         {
-            TryRemove(temporary);
+            AtomicFile.RemoveFolder(temporary);
             if (e is UnauthorizedAccessException) throw new IOException($"{Path} could not be written: {e.Message.TrimEnd('.')}. The states saved before are unchanged.", e);
             throw;
         }
         var all = NewestFirst();
-        foreach (var old in all.Except(all.Where(s => Damage(s) is null).DistinctBy(s => Number(s).Step).Take(Kept)).ToList()) TryRemove(old);
+        foreach (var old in all.Except(all.Where(s => Damage(s) is null).DistinctBy(s => Number(s).Step).Take(Kept)).ToList()) AtomicFile.RemoveFolder(old);
     }
 
     /// <summary>Brings a fresh state to where the newest complete saved one stands; null when there is none.</summary>
@@ -151,18 +151,6 @@ public sealed class StateFolder(string path)
 
     private static string HashOf(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 
-    private static void TryRemove(string folder)
-    {
-        try
-        {
-            if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // an old state that stays costs space and nothing else; the next save tries again
-        }
-    }
-
     // A step may be saved again after a resume; the state that is there stays until the new one is whole.
     private string FreeName(int step)
     {
@@ -187,7 +175,7 @@ public sealed class StateFolder(string path)
 
     private void RemoveLeftovers()
     {
-        foreach (var folder in Directory.EnumerateDirectories(Path, ".*.tmp").ToList()) TryRemove(folder);
+        foreach (var folder in Directory.EnumerateDirectories(Path, ".*.tmp").ToList()) AtomicFile.RemoveFolder(folder);
     }
 
     private sealed record Position(

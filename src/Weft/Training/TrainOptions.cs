@@ -68,6 +68,9 @@ public sealed record TrainOptions
     /// <param name="totalSteps">Number of its steps.</param>
     public Schedule ScheduleOver(int totalSteps) => new(Schedule, totalSteps, WarmupSteps ?? Math.Min((int)Math.Ceiling(totalSteps * WarmupRatio), totalSteps - 1)); // a run of one step would learn nothing
 
+    /// <summary>What is wrong with a warm-up that lasts as long as a run; null when nothing is.</summary>
+    internal string? WarmupProblem(int totalSteps) => WarmupSteps >= totalSteps ? $"warmup_steps is {WarmupSteps} of {totalSteps} steps; the rate would never reach its peak" : null;
+
     /// <summary>Refuses values that cannot be trained with.</summary>
     /// <exception cref="ArgumentException">Values are out of range or contradict each other; all of them are listed.</exception>
     public void Validate()
@@ -91,7 +94,7 @@ public sealed record TrainOptions
         Require(double.IsFinite(LearningRate) && LearningRate > 0, $"learning_rate is {LearningRate}; it must be a number above 0 (LoRA and WeGeFT mostly take 1e-4 to 5e-3)");
         Require(Enum.IsDefined(Schedule), $"schedule is {Schedule}; it must be one of {string.Join(", ", Enum.GetNames<ScheduleShape>())}");
         Require(WarmupSteps is null or >= 0, $"warmup_steps is {WarmupSteps}; it must be 0 or more");
-        Require(Steps is null || WarmupSteps is null || WarmupSteps < Steps, $"warmup_steps is {WarmupSteps} of {Steps} steps; the rate would never reach its peak");
+        if (Steps is { } steps && WarmupProblem(steps) is { } tooLong) problems.Add(tooLong);
         Require(WarmupRatio is >= 0 and <= 1, $"warmup_ratio is {WarmupRatio}; it must be from 0 to 1");
         Require(double.IsFinite(WeightDecay) && WeightDecay >= 0, $"weight_decay is {WeightDecay}; it must be 0 or more");
         Require(Beta1 is >= 0 and < 1, $"beta1 is {Beta1}; it must be from 0 to below 1");

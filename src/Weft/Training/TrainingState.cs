@@ -20,8 +20,7 @@ public sealed class TrainingState : IDisposable
         Options = options;
         BatchesPerEpoch = batchesPerEpoch;
         TotalSteps = options.TotalSteps(batchesPerEpoch);
-        if (options.WarmupSteps >= TotalSteps)
-            throw new ArgumentException($"warmup_steps is {options.WarmupSteps} of {TotalSteps} steps; the rate would never reach its peak. Lower it, or train for more steps.");
+        if (options.WarmupProblem(TotalSteps) is { } problem) throw new ArgumentException($"{problem}. Lower it, or train for more steps.");
         Schedule = options.ScheduleOver(TotalSteps);
         Trained = [.. groups.SelectMany(g => g.Tensors)];
         Updates = updates ?? [];

@@ -1,12 +1,13 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
-namespace Weft.Cli;
+namespace Weft.Checkpoints;
 
 /// <summary>A file of one JSON object that others have written: a config, a case.</summary>
-internal static class JsonFile
+public static class JsonFile
 {
-    /// <summary>Its text and its object.</summary>
+    /// <summary>Its text and its object; no key stands in it twice.</summary>
+    /// <param name="path">The file.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">It is not one JSON object.</exception>
     public static (string Text, JsonObject Value) Read(string path)
